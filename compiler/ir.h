@@ -1,0 +1,216 @@
+/* The graph: what every pass reads and writes.
+ *
+ * A graph owns its nodes and tensors (one arena; pointers are stable until graph_free). Operators are ONNX's at the
+ * newest opset, with ONNX's names and attributes, whichever front end they came from; a few internal ones
+ * (Reorder, PackConv, ...) are added by passes. The invariants are in verify.c, which runs after every pass.
+ */
+#ifndef IR_H
+#define IR_H
+
+#include "diag.h"
+#include "util.h"
+
+#include "../runtime/conv.h" /* the stages of an epilogue */
+
+#define MAX_RANK 8
+
+/* Element types: ONNX's TensorProto.DataType numbers. Types narrower than a byte are held one element per byte. */
+enum dtype {
+    DT_NONE = 0, DT_F32 = 1, DT_U8 = 2, DT_I8 = 3, DT_U16 = 4, DT_I16 = 5, DT_I32 = 6, DT_I64 = 7, DT_STRING = 8,
+    DT_BOOL = 9, DT_F16 = 10, DT_F64 = 11, DT_U32 = 12, DT_U64 = 13, DT_C64 = 14, DT_C128 = 15, DT_BF16 = 16,
+    DT_F8E4M3FN = 17, DT_F8E4M3FNUZ = 18, DT_F8E5M2 = 19, DT_F8E5M2FNUZ = 20, DT_U4 = 21, DT_I4 = 22, DT_F4E2M1 = 23,
+    DT_F8E8M0 = 24, DT_U2 = 25, DT_I2 = 26, DT_COUNT
+};
+size_t dtype_size(enum dtype t);         /* bytes per element as held in memory; 0 for strings and DT_NONE */
+const char *dtype_name(enum dtype t);    /* "float32" */
+const char *dtype_c(enum dtype t);       /* the C type that stores an element: "float", "uint16_t" for float16 */
+const char *dtype_suffix(enum dtype t);  /* "f32": in names of generated functions */
+bool dtype_is_float(enum dtype t);
+bool dtype_is_signed(enum dtype t);
+
+/* How an activation lies in memory. block: channels per block of axis 1 (0: plain, row-major). before / after: the
+ * zeroed halo around depth, height and width, in elements. */
+struct layout {
+    int block;
+    int before[3], after[3];
+};
+
+enum tensor_kind {
+    T_VALUE, /* made by a node */
+    T_INPUT, /* given by the caller of the generated code */
+    T_CONST, /* data known now */
+    T_PARAM, /* learned: has data once weights are read or initialised; until then only a shape */
+    T_STATE  /* running statistics, optimiser moments: written by nodes, kept between runs */
+};
+
+/* How a parameter that no weights file gives is filled, always from a seed and its name. */
+enum init_kind { INIT_NONE, INIT_ZERO, INIT_ONE, INIT_HE, INIT_XAVIER, INIT_VALUE };
+
+struct node;
+struct graph;
+
+struct tensor {
+    const char *name;
+    int id; /* position in graph->tensors */
+    enum tensor_kind kind;
+    enum dtype dtype;
+    int rank; /* -1: not inferred yet */
+    int64_t dim[MAX_RANK];
+    struct tensor *extent[MAX_RANK]; /* run-time size of an axis whose dim is only an upper bound; mostly NULL */
+    const void *data;                /* elements, row-major; NULL if not known now. Not owned by the graph's passes */
+    bool trainable;                  /* a parameter that a report counts (running statistics are not) */
+    enum init_kind init;
+    double init_value;
+    int fan_in, fan_out;
+    struct span span; /* where the source names it, if it does */
+
+    struct node *def; /* the node that makes it; NULL for inputs, constants, parameters */
+    int def_index;
+    struct node **user; /* one entry per use: a node that reads it twice stands twice */
+    int users;
+    bool is_output; /* of the graph: has a C name and the declared layout */
+    bool keep;      /* --keep: made an output by the user */
+
+    struct layout layout;
+    struct tensor *base; /* lives inside this tensor's memory ... */
+    int64_t base_offset; /* ... from this element on (concat in place, views) */
+    int64_t offset;      /* planned: bytes from the start of the arena (or of the weights) to the storage; -1: none */
+    int64_t bytes;       /* of the storage, halo and padding included */
+    int first, last;     /* steps of the schedule between which it is alive */
+};
+
+enum attr_type {
+    A_INT, A_FLOAT, A_STRING, A_BOOL,
+    A_INTS, A_FLOATS, A_STRINGS,
+    A_SPATIAL, /* ints, one per spatial axis; .net may give one for all ("stride=2") or 3x3 */
+    A_PADS,    /* ints, before each spatial axis then after each (ONNX); .net: one for all, HxW, a full list, or same */
+    A_TENSOR, A_GRAPH
+};
+
+struct attr {
+    bool set; /* given; otherwise the default of its definition holds */
+    int64_t i;
+    double f;
+    const char *s;
+    int n; /* length of ints, floats or strings */
+    int64_t *ints;
+    double *floats;
+    const char **strings;
+    struct tensor *tensor;
+    struct graph *graph;
+    struct span span; /* .net: the argument's text */
+};
+
+/* One stage of a node's epilogue and the tensors it reads, which stand among the node's inputs from first_input on. */
+struct stage {
+    enum cnnc_stage_op op;
+    double a, b;
+    int first_input, inputs;
+};
+
+struct node {
+    const struct op *op;
+    const char *name; /* the layer's name in the source */
+    int id;
+    struct tensor **in; /* absent optional inputs are NULL */
+    int nin;
+    struct tensor **out;
+    int nout;
+    struct attr *attr; /* parallel to op->attrs */
+    struct graph **capture_owner;
+
+    struct span span;  /* .net: the call's text */
+    int onnx_index;    /* ONNX: position in its graph, -1 otherwise */
+
+    struct stage stage[CNNC_MAX_STAGES]; /* filled by fuse */
+    int stages;
+    struct node *pool;       /* fuse: the pooling done on the way out (detached from the graph; its attributes hold) */
+    const char *fused;       /* names of the layers merged into this one, for reports: "relu1, pool1" */
+    const char *fused_into;  /* in the report's copy of the layer list: where this one went */
+
+    const struct kernel *kernel;
+    const char *kernel_note; /* why this kernel, for the report */
+    bool folded;             /* computed by the compiler: constants only */
+    int step;                /* position in the schedule */
+};
+
+struct graph {
+    const char *name;
+    const char *source; /* path as the user gave it */
+    struct diag *diag;
+    struct arena arena;
+    struct graph *outer; /* of a subgraph */
+    struct node **node;  /* topological order */
+    int nodes;
+    struct tensor **tensor;
+    int tensors;
+    struct tensor **input;
+    int inputs;
+    struct tensor **output;
+    int outputs;
+    bool from_onnx;
+    uint64_t seed;
+    struct layer *layers; /* the network as written, taken before rewriting: rows of the report */
+    int nlayers;
+    int64_t arena_bytes, arena_lower_bound, weights_bytes;
+    int64_t scratch_bytes; /* per thread */
+    void *train;           /* settings of a train section (front/ast.h), or NULL */
+};
+
+struct graph *graph_new(struct diag *diag, const char *name);
+void graph_free(struct graph *g);
+
+struct tensor *tensor_new(struct graph *g, const char *name, enum tensor_kind kind, enum dtype dtype);
+struct tensor *tensor_shaped(struct graph *g, const char *name, enum tensor_kind kind, enum dtype dtype, int rank,
+                             const int64_t *dim);
+/* A constant with its own copy of the data. */
+struct tensor *tensor_const(struct graph *g, const char *name, enum dtype dtype, int rank, const int64_t *dim,
+                            const void *data);
+struct tensor *tensor_i64(struct graph *g, const char *name, int n, const int64_t *v); /* rank 1 */
+struct tensor *tensor_f32(struct graph *g, const char *name, float v);                 /* rank 0 */
+void tensor_set_shape(struct tensor *t, int rank, const int64_t *dim);
+int64_t tensor_count(const struct tensor *t);         /* elements, product of dims */
+int64_t dims_count(int n, const int64_t *dim);
+int64_t tensor_elements_stored(const struct tensor *t); /* layout, halo and channel padding included */
+bool same_shape(const struct tensor *a, const struct tensor *b);
+const char *shape_text(const struct tensor *t, char text[160]); /* "96x27x27" without the batch: "1x96x27x27" */
+bool tensor_is_const(const struct tensor *t);    /* T_CONST or T_PARAM */
+bool tensor_ints(const struct tensor *t, int64_t *v, int max, int *n); /* known integers; false if not known */
+const char *unique_name(struct graph *g, const char *wish);
+
+/* Appends a node; its outputs are made by node_output. Names may be NULL: derived from the operator. */
+struct node *node_new(struct graph *g, const struct op *op, const char *name);
+struct node *node_insert_before(struct graph *g, struct node *where, const struct op *op, const char *name);
+struct node *node_insert_after(struct graph *g, struct node *where, const struct op *op, const char *name);
+void node_input(struct graph *g, struct node *n, struct tensor *t); /* appends; NULL = absent */
+void node_set_input(struct graph *g, struct node *n, int i, struct tensor *t);
+struct tensor *node_output(struct graph *g, struct node *n, const char *name);
+void node_remove(struct graph *g, struct node *n); /* unlinks its inputs; its outputs must have no users */
+struct tensor *input(const struct node *n, int i); /* NULL when absent or past the end */
+/* Every use of `old`, and its place among the graph's outputs, becomes `now`. */
+void replace_tensor(struct graph *g, struct tensor *old, struct tensor *now);
+bool graph_sort(struct graph *g); /* topological order, stable; false on a cycle */
+
+/* Attributes by their ONNX name (or .net name for those that ONNX does not have). The default holds if not set. */
+struct attr *attr_get(const struct node *n, const char *name);
+int64_t attr_i(const struct node *n, const char *name);
+double attr_f(const struct node *n, const char *name);
+const char *attr_s(const struct node *n, const char *name); /* "" if none */
+bool attr_set(const struct node *n, const char *name);
+/* The value of axis i of an ints attribute, or `otherwise` where it is not set or too short. */
+int64_t attr_at(const struct node *n, const char *name, int i, int64_t otherwise);
+void set_attr_i(struct graph *g, struct node *n, const char *name, int64_t v);
+void set_attr_f(struct graph *g, struct node *n, const char *name, double v);
+void set_attr_s(struct graph *g, struct node *n, const char *name, const char *v);
+void set_attr_ints(struct graph *g, struct node *n, const char *name, int count, const int64_t *v);
+void copy_attrs(struct graph *g, struct node *to, const struct node *from);
+
+/* An error about a node (.net: its span; ONNX: index, name and operator), an attribute or an operand of it. Always false. */
+bool node_error(struct graph *g, const struct node *n, const char *format, ...) PRINTF_LIKE(3, 4);
+bool attr_error(struct graph *g, const struct node *n, const char *attr, const char *format, ...) PRINTF_LIKE(4, 5);
+void tensor_note(struct graph *g, const struct tensor *t); /* "note: norm1 has shape 96x27x27" where it is made */
+
+void graph_dump(const struct graph *g, FILE *f);  /* dump.c: the graph as text, --dump=PASS */
+bool graph_verify(struct graph *g, const char *after); /* verify.c: false and an internal error if an invariant is broken */
+
+#endif

@@ -1,0 +1,146 @@
+/* What an operator is: one row in ops.def, one struct in ops/FAMILY.c. The .net checker, the ONNX importer, "did you
+ * mean", --help-ops and the operator table of the documentation all read this description; nothing else in the compiler
+ * knows an operator's name unless it is about that operator. */
+#ifndef OP_H
+#define OP_H
+
+#include "ir.h"
+
+enum attr_flags {
+    AT_POS = 1,      /* .net: may be given by position, in table order, after the tensors */
+    AT_REQUIRED = 2, /* no default */
+    AT_NET = 4,      /* .net only: not an attribute of ONNX (filters, units, bias) */
+    AT_POSITIVE = 8, /* every value >= 1 */
+    AT_NONNEG = 16   /* every value >= 0 */
+};
+
+struct attr_def {
+    const char *onnx; /* ONNX name; for AT_NET the name that attr_get uses */
+    const char *net;  /* .net name; NULL: not to be given there */
+    enum attr_type type;
+    unsigned flags;
+    double value;      /* default of A_INT, A_BOOL, A_FLOAT; A_SPATIAL: of each axis; A_PADS: of each entry */
+    const char *text;  /* default of A_STRING; allowed values "a|b|c" follow a colon: "NOTSET:NOTSET|SAME_UPPER" */
+    const char *doc;
+};
+
+enum op_flags {
+    OP_ELEMENTWISE = 1, /* output has the shape of the (broadcast) inputs, each element from its peers */
+    OP_UNARY = 2,       /* elementwise with one tensor operand: may run in place, may become a stage of an epilogue */
+    OP_COMMUTATIVE = 4,
+    OP_VIEW = 8,        /* output is input 0's elements in the same order under another shape: costs nothing */
+    OP_INTERNAL = 16,   /* made by passes only */
+    OP_CONTROL = 32,    /* owns subgraphs */
+    OP_RANDOM = 64,
+    OP_VARIADIC_OUT = 128
+};
+
+struct cost {
+    int64_t macs;  /* multiply-adds */
+    int64_t flops; /* other arithmetic */
+};
+
+/* How a field of a kernel's geometry is printed. A literal shapes the code: it is assigned in the instance; the others
+ * are run-time values of the layer. */
+enum field_kind { F_INT, F_LONG, F_FLOAT, F_DOUBLE, F_VIEW, F_EPILOGUE, F_I64 };
+struct field {
+    const char *name;
+    size_t offset;
+    enum field_kind kind;
+    bool literal;
+    int count; /* of an array; 0: scalar */
+};
+#define FIELD(type, member, kind) {#member, offsetof(type, member), kind, false, 0}
+#define FIELD_LIT(type, member, kind) {#member, offsetof(type, member), kind, true, 0}
+#define FIELD_ARRAY(type, member, kind, n) {#member, offsetof(type, member), kind, false, n}
+
+struct geometry {
+    const char *type; /* "cnnc_conv": struct tag in the runtime */
+    size_t size;
+    const struct field *field;
+    int fields;
+};
+
+/* What the generated code runs on, from --target and other options. */
+struct target {
+    const char *name; /* "portable", "cortex-m" */
+    int block;        /* channels per block; 1: blocked layouts are not used */
+    bool winograd;
+    bool fuse;
+    double max_error;
+};
+
+enum { LAYOUT_PLAIN, LAYOUT_BLOCKED };
+
+struct kernel {
+    const char *name;  /* the C function without the prefix cnnc_; NULL: name_of says */
+    const char *part;  /* header in runtime/ that defines it */
+    const struct geometry *geometry;
+    int in_layout, out_layout; /* of the activations (constants are always plain) */
+    bool inplace;              /* output 0 may share input 0's memory */
+    bool (*match)(const struct node *n, const struct target *target); /* can it compute this node? NULL: always */
+    double (*cost)(const struct node *n, const struct target *target); /* estimated seconds on one core; NULL: 1e9, a last resort */
+    /* The zeroed border that it reads around input i (already zero in before/after). */
+    void (*halo)(const struct node *n, int i, int before[3], int after[3]);
+    /* Rewires inputs (weights become PackConv of weights, ...). Called once, after selection. */
+    void (*prepare)(struct graph *g, struct node *n, const struct target *target);
+    void (*fill)(const struct node *n, void *geometry, const struct target *target);
+    size_t (*scratch)(const void *geometry); /* bytes per thread */
+    /* For templates: prints the function's name, and the lines (once per file) that instantiate it. */
+    void (*name_of)(const struct node *n, struct strbuf *name, struct strbuf *define);
+    /* The same kernel inside the compiler, for constant folding; NULL: cannot be folded. */
+    void (*run)(const struct node *n, const void *geometry, const void *const in[], void *const out[]);
+};
+
+struct op {
+    const char *onnx; /* the name in the IR */
+    const char *net;  /* the name in .net; NULL: not to be called there */
+    const char *net_aliases; /* further ones, "|"-separated */
+    const char *doc;  /* one line */
+    const struct attr_def *attrs;
+    int nattrs;
+    int min_in, max_in; /* tensors; max -1: any number. For .net only the first net_in are given by the user */
+    int net_in;         /* .net: operands that are tensors; -1: any number (concat) */
+    int max_out;
+    unsigned flags;
+    /* .net: after attributes are set and operands inferred, appends parameter tensors (conv's weight and bias), may insert
+     * nodes before it (flatten before dense). NULL: none. False: an error was reported. */
+    bool (*params)(struct graph *g, struct node *n);
+    /* Shapes, types, and the values of shape arithmetic; checks everything. False: an error was reported. */
+    bool (*infer)(struct graph *g, struct node *n);
+    void (*cost)(const struct node *n, struct cost *c);
+    bool (*grad)(struct graph *g, struct node *n);
+    const struct kernel *kernels;
+    int nkernels;
+};
+
+extern const struct op *const op_table[];
+extern const int op_count;
+const struct op *op_by_onnx(const char *name);
+const struct op *op_by_net(const char *name); /* aliases too */
+
+/* ops/common.c: helpers that families share. */
+bool infer_same_as_input(struct graph *g, struct node *n); /* output 0 has input 0's shape and type */
+bool infer_broadcast(struct graph *g, struct node *n);     /* numpy broadcasting of all inputs; type of input 0 */
+bool broadcast_dims(int ra, const int64_t *a, int rb, const int64_t *b, int *r, int64_t *d);
+bool check_rank(struct graph *g, struct node *n, int i, int min, int max); /* error if input i's rank is outside */
+int64_t normal_axis(struct graph *g, struct node *n, const char *attr, int rank); /* -1 with an error if out of range */
+/* A parameter "LAYER.suffix" of the layer that node n is. fan_in 0: not a weight. */
+struct tensor *param_new(struct graph *g, struct node *n, const char *suffix, int rank, const int64_t *dim,
+                         enum init_kind init, int fan_in, int fan_out);
+/* An activation's shape as batch, channels, depth, height, width (1-D: h = d = 1), and its strides as it is laid out. */
+struct extent5 {
+    int n, c, d, h, w;
+};
+struct extent5 extent5(const struct tensor *t);
+struct cnnc_view view_of(const struct tensor *t);
+/* Copies the epilogue of n into e; view of the first ADD / MUL operand into *add when there is one. */
+void fill_epilogue(const struct node *n, struct cnnc_epilogue *e, struct cnnc_view *add);
+/* Window geometry shared by conv and pool: output size of one axis, padding resolved. axis counts spatial axes. */
+struct window {
+    int64_t kernel, stride, dilation, before, after, out;
+};
+bool window_infer(struct graph *g, struct node *n, int axis, int spatial, int64_t in, int64_t kernel, bool ceil_mode,
+                  struct window *w);
+
+#endif

@@ -1,0 +1,230 @@
+#include "util.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *or_exit(void *p)
+{
+    if (!p) {
+        fputs("cnnc: out of memory\n", stderr);
+        exit(1);
+    }
+    return p;
+}
+
+void *xmalloc(size_t size) { return or_exit(malloc(size ? size : 1)); }
+void *xcalloc(size_t count, size_t size) { return or_exit(calloc(count ? count : 1, size ? size : 1)); }
+void *xrealloc(void *p, size_t size) { return or_exit(realloc(p, size ? size : 1)); }
+char *xstrdup(const char *s) { return or_exit(strdup(s)); }
+
+static char *vprint(const char *format, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    char *s = xmalloc((size_t)n + 1);
+    vsnprintf(s, (size_t)n + 1, format, ap);
+    return s;
+}
+
+char *xasprintf(const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    char *s = vprint(format, ap);
+    va_end(ap);
+    return s;
+}
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    size_t used, size;
+    _Alignas(16) unsigned char data[];
+};
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    size = (size + 15) & ~(size_t)15;
+    if (!a->chunk || a->chunk->size - a->chunk->used < size) {
+        size_t room = MAX(size, (size_t)64 << 10);
+        struct arena_chunk *c = xcalloc(1, sizeof *c + room);
+        c->size = room;
+        c->next = a->chunk;
+        a->chunk = c;
+    }
+    void *p = a->chunk->data + a->chunk->used;
+    a->chunk->used += size;
+    return p;
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t n)
+{
+    char *p = arena_alloc(a, n + 1);
+    memcpy(p, s, n);
+    return p;
+}
+
+char *arena_strdup(struct arena *a, const char *s) { return arena_strndup(a, s, strlen(s)); }
+
+char *arena_printf(struct arena *a, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    char *s = vprint(format, ap);
+    va_end(ap);
+    char *p = arena_strdup(a, s);
+    free(s);
+    return p;
+}
+
+void arena_free(struct arena *a)
+{
+    while (a->chunk) {
+        struct arena_chunk *next = a->chunk->next;
+        free(a->chunk);
+        a->chunk = next;
+    }
+}
+
+void sb_addn(struct strbuf *b, const char *s, size_t n)
+{
+    if (b->n + n + 1 > b->cap) {
+        b->cap = MAX(2 * b->cap, b->n + n + 64);
+        b->s = xrealloc(b->s, b->cap);
+    }
+    memcpy(b->s + b->n, s, n);
+    b->n += n;
+    b->s[b->n] = 0;
+}
+
+void sb_add(struct strbuf *b, const char *s) { sb_addn(b, s, strlen(s)); }
+
+void sb_addf(struct strbuf *b, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    char *s = vprint(format, ap);
+    va_end(ap);
+    sb_add(b, s);
+    free(s);
+}
+
+void sb_free(struct strbuf *b)
+{
+    free(b->s);
+    *b = (struct strbuf){0};
+}
+
+char *read_file(const char *path, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return NULL;
+    size_t n = 0, cap = 64 << 10;
+    char *s = xmalloc(cap);
+    for (;;) {
+        size_t got = fread(s + n, 1, cap - n - 1, f);
+        if (got == 0)
+            break;
+        n += got;
+        if (n + 1 == cap)
+            s = xrealloc(s, cap *= 2);
+    }
+    int failed = ferror(f) ? errno ? errno : EIO : 0;
+    fclose(f);
+    if (failed) {
+        free(s);
+        errno = failed;
+        return NULL;
+    }
+    s[n] = 0;
+    if (size)
+        *size = n;
+    return s;
+}
+
+bool out_open(struct outfile *o, const char *path)
+{
+    *o = (struct outfile){0};
+    if (strcmp(path, "-") == 0) {
+        o->f = stdout;
+        return true;
+    }
+    o->path = xstrdup(path);
+    o->temporary = xasprintf("%s.%ld.tmp", path, (long)getpid());
+    o->f = fopen(o->temporary, "wb");
+    if (o->f)
+        return true;
+    int e = errno;
+    free(o->path);
+    free(o->temporary);
+    *o = (struct outfile){0};
+    errno = e;
+    return false;
+}
+
+void out_discard(struct outfile *o)
+{
+    int e = errno;
+    if (o->path) {
+        if (o->f)
+            fclose(o->f);
+        unlink(o->temporary);
+        free(o->path);
+        free(o->temporary);
+    }
+    *o = (struct outfile){0};
+    errno = e;
+}
+
+bool out_close(struct outfile *o)
+{
+    bool failed = ferror(o->f) != 0;
+    if (!o->path)
+        return fflush(o->f) == 0 && !failed;
+    failed |= fclose(o->f) != 0;
+    o->f = NULL;
+    failed = failed || rename(o->temporary, o->path) != 0;
+    if (failed) {
+        out_discard(o);
+        return false;
+    }
+    free(o->path);
+    free(o->temporary);
+    *o = (struct outfile){0};
+    return true;
+}
+
+const char *double_text(double v, char text[32])
+{
+    if (isnan(v))
+        return strcpy(text, "NAN");
+    if (isinf(v))
+        return strcpy(text, v < 0 ? "-INFINITY" : "INFINITY");
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, 28, "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    if (!strpbrk(text, ".e"))
+        strcat(text, ".0");
+    return text;
+}
+
+const char *float_text(float v, char text[32])
+{
+    if (isnan(v) || isinf(v))
+        return double_text(v, text);
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, 28, "%.*g", digits, (double)v);
+        if (strtof(text, NULL) == v)
+            break;
+    }
+    if (!strpbrk(text, ".e"))
+        strcat(text, ".0");
+    return strcat(text, "f");
+}
