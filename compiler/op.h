@@ -109,6 +109,9 @@ struct op {
     /* Shapes, types, and the values of shape arithmetic; checks everything. False: an error was reported. */
     bool (*infer)(struct graph *g, struct node *n);
     void (*cost)(const struct node *n, struct cost *c);
+    /* canonicalise: puts simpler nodes in the place of this one (Mean of three: two Adds and a Div) and removes it. True
+     * if it did. NULL: every node of this operator is one that kernels know. */
+    bool (*expand)(struct graph *g, struct node *n);
     /* The stage of an epilogue that does this node's work on the value that arrives through its input `value`. Tensors
      * that the stage reads go to operand[] (s->inputs of them; it may make constants); first_input is the caller's. */
     bool (*as_stage)(struct graph *g, const struct node *n, int value, struct stage *s, struct tensor *operand[2]);
