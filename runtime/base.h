@@ -43,6 +43,11 @@
 #define CNNC_UNROLL_BY(n)
 #endif
 
+/* A kernel's name: the generated file gives it a suffix when it holds the kernels once per instruction set. */
+#ifndef CNNC_FN
+#define CNNC_FN(name) name
+#endif
+
 /* The share of one thread: its index, how many there are, and scratch memory of its own (64-byte aligned). */
 struct cnnc_thread {
     int index, count;
