@@ -13,9 +13,9 @@
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 #if defined(__GNUC__)
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(f, first) __attribute__((format(printf, f, first)))
 #else
-#define PRINTF_LIKE(format, first)
+#define PRINTF_LIKE(f, first)
 #endif
 
 /* Heap memory or exit status 1 with a message: a compiler that runs out of memory has nothing left to do. */
