@@ -48,6 +48,11 @@
 #define CNNC_FN(name) name
 #endif
 
+/* Channels per block of the blocked layout. */
+#ifndef CNNC_B
+#define CNNC_B 16
+#endif
+
 /* The share of one thread: its index, how many there are, and scratch memory of its own (64-byte aligned). */
 struct cnnc_thread {
     int index, count;
