@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: 0BSD
+ *
+ * The vector vocabulary of the kernels: float vectors of CNNC_VL lanes and the few integer operations that they need,
+ * over SIMDe. simd_level.h chooses the level, one part per machine defines the words, and this part adds those
+ * that a level left out. None of them has an include guard: --dispatch prints them once per instruction set, each time
+ * with another CNNC_ISA, followed by the kernels and by simd_end.h.
+ *
+ *     cnnc_vf cnnc_vi cnnc_vm          float vector, int32 vector, mask of lanes (only for SELECT)
+ *     VLOAD(p) VSTORE(p, v)            unaligned
+ *     VLOAD_N(p, n) VSTORE_N(p, v, n)  the first n lanes, 0 <= n <= CNNC_VL; nothing else is touched, the rest reads as 0
+ *     VSET1(x) VZERO() VADD VSUB VMUL VDIV VMIN VMAX VSQRT VABS VNEG VROUND VFLOOR
+ *     VFMA(a, b, c) VFNMA(a, b, c)     a * b + c, c - a * b: one rounding where the machine can, else two
+ *     VAND VOR VXOR VANDNOT(a, b)      bits; the last is ~a & b
+ *     VLT VLE VGT VGE VEQ, VSELECT(m, a, b)   m ? a : b
+ *     VREDUCE_ADD VREDUCE_MAX          over the lanes, to float
+ *     VTO_INT VTO_FLOAT                value: to nearest, ties to even    VAS_INT VAS_FLOAT   bits
+ *     VISET1 VILOAD VISTORE VIADD VISUB VIMUL VIMIN VIMAX VIAND VIOR VISHL VISHR VISAR    int32; the shifts by a literal
+ *     VLOAD_S8(p) VLOAD_U8(p)          CNNC_VL bytes to int32    VSTORE_S8(p, v) VSTORE_U8(p, v)   saturating
+ *     PREFETCH(p)
+ *
+ * all with CNNC_ in front. VMIN and VMAX return their *second* operand if one is not a number, as x86 does: VMAX(limit, value)
+ * keeps it. VROUND, VFLOOR and VTO_INT want |v| < 2^31.
+ *
+ * CNNC_B channels make a block, CNNC_VPB vectors a block; CNNC_TILE_W pixels times CNNC_TILE_V vectors is the level's register tile, and
+ * CNNC_TILE_ACC is how many registers may hold accumulators. */
+#include "base.h"
+#include "simd_level.h"
+#include "simd_x86.h"
+#include "simd_neon.h"
+#include "simd_plain.h"
+
+#undef CNNC_VPB
+#define CNNC_VPB (CNNC_B / CNNC_VL)
+
+#undef CNNC_VABS
+#undef CNNC_VNEG
+#undef CNNC_VFLOOR
+#undef CNNC_PREFETCH
+#define CNNC_VABS(a) CNNC_VANDNOT(CNNC_VSET1(-0.f), a)
+#define CNNC_VNEG(a) CNNC_VXOR(CNNC_VSET1(-0.f), a)
+#define CNNC_VFLOOR(a) CNNC_FN(cnnc_vfloor)(a)
+#if defined(__GNUC__) || defined(__clang__)
+#define CNNC_PREFETCH(p) __builtin_prefetch(p)
+#else
+#define CNNC_PREFETCH(p) ((void)(p))
+#endif
+
+#ifndef CNNC_VLOAD_N
+#define CNNC_VLOAD_N(p, n) CNNC_FN(cnnc_vload_n)(p, n)
+#define CNNC_VSTORE_N(p, v, n) CNNC_FN(cnnc_vstore_n)(p, v, n)
+CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vload_n)(const float *p, int n)
+{
+    float t[CNNC_VL] = {0};
+    for (int i = 0; i < n; i++)
+        t[i] = p[i];
+    return CNNC_VLOAD(t);
+}
+CNNC_INLINE void CNNC_FN(cnnc_vstore_n)(float *p, cnnc_vf v, int n)
+{
+    float t[CNNC_VL];
+    CNNC_VSTORE(t, v);
+    for (int i = 0; i < n; i++)
+        p[i] = t[i];
+}
+#endif
+
+#ifndef CNNC_VTO_INT /* SIMDe 0.7 neither converts nor shifts arithmetically at 512 bits */
+#define CNNC_VISAR(a, n) CNNC_FN(cnnc_visar)(a, n)
+#define CNNC_VTO_INT(a) CNNC_FN(cnnc_vto_int)(a)
+#define CNNC_VTO_FLOAT(a) CNNC_FN(cnnc_vto_float)(a)
+#define CNNC_VROUND(a) CNNC_VTO_FLOAT(CNNC_VTO_INT(a))
+CNNC_INLINE cnnc_vi CNNC_FN(cnnc_vto_int)(cnnc_vf a)
+{
+    float t[CNNC_VL];
+    int32_t r[CNNC_VL];
+    CNNC_VSTORE(t, a);
+    for (int i = 0; i < CNNC_VL; i++)
+        r[i] = (int32_t)lrintf(t[i]);
+    return CNNC_VILOAD(r);
+}
+CNNC_INLINE cnnc_vi CNNC_FN(cnnc_visar)(cnnc_vi a, int n)
+{
+    int32_t r[CNNC_VL];
+    CNNC_VISTORE(r, a);
+    for (int i = 0; i < CNNC_VL; i++)
+        r[i] >>= n;
+    return CNNC_VILOAD(r);
+}
+CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vto_float)(cnnc_vi a)
+{
+    float t[CNNC_VL];
+    int32_t r[CNNC_VL];
+    CNNC_VISTORE(r, a);
+    for (int i = 0; i < CNNC_VL; i++)
+        t[i] = (float)r[i];
+    return CNNC_VLOAD(t);
+}
+#endif
+
+#ifndef CNNC_VLOAD_S8
+#define CNNC_VLOAD_S8(p) CNNC_FN(cnnc_vload_s8)(p)
+#define CNNC_VLOAD_U8(p) CNNC_FN(cnnc_vload_u8)(p)
+#define CNNC_VSTORE_S8(p, v) CNNC_FN(cnnc_vstore_s8)(p, v)
+#define CNNC_VSTORE_U8(p, v) CNNC_FN(cnnc_vstore_u8)(p, v)
+CNNC_INLINE cnnc_vi CNNC_FN(cnnc_vload_s8)(const int8_t *p)
+{
+    int32_t t[CNNC_VL];
+    for (int i = 0; i < CNNC_VL; i++)
+        t[i] = p[i];
+    return CNNC_VILOAD(t);
+}
+CNNC_INLINE cnnc_vi CNNC_FN(cnnc_vload_u8)(const uint8_t *p)
+{
+    int32_t t[CNNC_VL];
+    for (int i = 0; i < CNNC_VL; i++)
+        t[i] = p[i];
+    return CNNC_VILOAD(t);
+}
+CNNC_INLINE void CNNC_FN(cnnc_vstore_s8)(int8_t *p, cnnc_vi v)
+{
+    int32_t t[CNNC_VL];
+    CNNC_VISTORE(t, v);
+    for (int i = 0; i < CNNC_VL; i++)
+        p[i] = (int8_t)(t[i] < -128 ? -128 : t[i] > 127 ? 127 : t[i]);
+}
+CNNC_INLINE void CNNC_FN(cnnc_vstore_u8)(uint8_t *p, cnnc_vi v)
+{
+    int32_t t[CNNC_VL];
+    CNNC_VISTORE(t, v);
+    for (int i = 0; i < CNNC_VL; i++)
+        p[i] = (uint8_t)(t[i] < 0 ? 0 : t[i] > 255 ? 255 : t[i]);
+}
+#endif
+
+#ifndef CNNC_VREDUCE_ADD
+#define CNNC_VREDUCE_ADD(v) CNNC_FN(cnnc_vreduce_add)(v)
+#define CNNC_VREDUCE_MAX(v) CNNC_FN(cnnc_vreduce_max)(v)
+/* in halves, the order in which a machine does it */
+CNNC_INLINE float CNNC_FN(cnnc_vreduce_add)(cnnc_vf v)
+{
+    float t[CNNC_VL];
+    CNNC_VSTORE(t, v);
+    for (int h = CNNC_VL / 2; h; h /= 2)
+        for (int i = 0; i < h; i++)
+            t[i] += t[i + h];
+    return t[0];
+}
+CNNC_INLINE float CNNC_FN(cnnc_vreduce_max)(cnnc_vf v)
+{
+    float t[CNNC_VL];
+    CNNC_VSTORE(t, v);
+    for (int h = CNNC_VL / 2; h; h /= 2)
+        for (int i = 0; i < h; i++)
+            t[i] = t[i] > t[i + h] ? t[i] : t[i + h];
+    return t[0];
+}
+#endif
+
+CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vfloor)(cnnc_vf a)
+{
+    cnnc_vf r = CNNC_VROUND(a);
+    return CNNC_VSELECT(CNNC_VGT(r, a), CNNC_VSUB(r, CNNC_VSET1(1)), r);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: 0BSD
+ *
+ * Ends the text that simd.h began for one CNNC_ISA: back to the compiler's own target. */
+#ifdef CNNC_PUSHED
+#undef CNNC_PUSHED
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
