@@ -57,7 +57,8 @@ struct tensor {
     int rank; /* -1: not inferred yet */
     int64_t dim[MAX_RANK];
     struct tensor *extent[MAX_RANK]; /* run-time size of an axis whose dim is only an upper bound; mostly NULL */
-    const void *data;                /* elements, row-major; NULL if not known now. Not owned by the graph's passes */
+    const void *data;                /* elements, row-major; NULL if not known (yet: see tensor_value in pass.h) */
+    bool owned;                      /* data is heap memory that tensor_value made */
     bool trainable;                  /* a parameter that a report counts (running statistics are not) */
     enum init_kind init;
     double init_value;
@@ -117,7 +118,6 @@ struct node {
     struct tensor **out;
     int nout;
     struct attr *attr; /* parallel to op->attrs */
-    struct graph **capture_owner;
 
     struct span span;  /* .net: the call's text */
     int onnx_index;    /* ONNX: position in its graph, -1 otherwise */
@@ -125,10 +125,12 @@ struct node {
     struct stage stage[CNNC_MAX_STAGES]; /* filled by fuse */
     int stages;
     struct node *pool;       /* fuse: the pooling done on the way out (detached from the graph; its attributes hold) */
+    struct tensor *pool_in;  /* what is pooled: has the shape of the convolution's output, and no memory */
     const char *fused;       /* names of the layers merged into this one, for reports: "relu1, pool1" */
     const char *fused_into;  /* in the report's copy of the layer list: where this one went */
 
     const struct kernel *kernel;
+    double estimate;         /* the cost model's seconds on one core */
     const char *kernel_note; /* why this kernel, for the report */
     bool folded;             /* computed by the compiler: constants only */
     int step;                /* position in the schedule */
@@ -150,6 +152,7 @@ struct graph {
     int outputs;
     bool from_onnx;
     uint64_t seed;
+    int steps;             /* of the schedule */
     struct layer *layers; /* the network as written, taken before rewriting: rows of the report */
     int nlayers;
     int64_t arena_bytes, arena_lower_bound, weights_bytes;
@@ -186,6 +189,8 @@ void node_input(struct graph *g, struct node *n, struct tensor *t); /* appends; 
 void node_set_input(struct graph *g, struct node *n, int i, struct tensor *t);
 struct tensor *node_output(struct graph *g, struct node *n, const char *name);
 void node_remove(struct graph *g, struct node *n); /* unlinks its inputs; its outputs must have no users */
+/* `into` makes y from now on, in place of its present output 0 (which loses its maker); n goes. */
+void drop_output(struct graph *g, struct node *n, struct node *into, struct tensor *y);
 struct tensor *input(const struct node *n, int i); /* NULL when absent or past the end */
 /* Every use of `old`, and its place among the graph's outputs, becomes `now`. */
 void replace_tensor(struct graph *g, struct tensor *old, struct tensor *now);

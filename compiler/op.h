@@ -8,10 +8,11 @@
 
 enum attr_flags {
     AT_POS = 1,      /* .net: may be given by position, in table order, after the tensors */
-    AT_REQUIRED = 2, /* no default */
+    AT_REQUIRED = 2, /* must be given in .net */
     AT_NET = 4,      /* .net only: not an attribute of ONNX (filters, units, bias) */
     AT_POSITIVE = 8, /* every value >= 1 */
-    AT_NONNEG = 16   /* every value >= 0 */
+    AT_NONNEG = 16,  /* every value >= 0 */
+    AT_ONNX_REQUIRED = 32 /* must be given in ONNX */
 };
 
 struct attr_def {
@@ -78,6 +79,9 @@ struct kernel {
     const struct geometry *geometry;
     int in_layout, out_layout; /* of the activations (constants are always plain) */
     bool inplace;              /* output 0 may share input 0's memory */
+    bool epilogue;             /* takes the stages of a node's epilogue */
+    bool views;                /* writes through a view: its outputs may have a halo or be a slice of a larger tensor */
+    bool pools;                /* computes node->pool as well, and only such nodes */
     bool (*match)(const struct node *n, const struct target *target); /* can it compute this node? NULL: always */
     double (*cost)(const struct node *n, const struct target *target); /* estimated seconds on one core; NULL: 1e9, a last resort */
     /* The zeroed border that it reads around input i (already zero in before/after). */
@@ -116,6 +120,9 @@ struct op {
      * that the stage reads go to operand[] (s->inputs of them; it may make constants); first_input is the caller's. */
     bool (*as_stage)(struct graph *g, const struct node *n, int value, struct stage *s, struct tensor *operand[2]);
     bool (*grad)(struct graph *g, struct node *n);
+    /* The stage of an epilogue that this node can be for the node that makes its operand `through`: s->op, a, b set, the other
+     * operands of the stage returned in operand[] (at most 2), counted in s->inputs. NULL or false: it cannot. */
+    bool (*as_stage)(const struct node *n, const struct tensor *through, struct stage *s, struct tensor *operand[2]);
     const struct kernel *kernels;
     int nkernels;
 };

@@ -1,0 +1,50 @@
+/* emit: the graph, planned, as C. One file each: the driver (emit.c), the public header (api.c), instances and layers
+ * (layers.c), the runtime's text (parts.c), weights (weights.c). */
+#ifndef EMIT_H
+#define EMIT_H
+
+#include "../pass.h"
+
+/* What the printers share. */
+struct emitter {
+    struct graph *g;
+    const struct options *o;
+    const char *name;      /* prefix: a C identifier */
+    const char *upper;     /* the same in capitals */
+    const char *header;    /* name of the .h as the .c includes it */
+    const char *weights_file; /* name of the weights file, without folder; NULL: in the C text */
+    enum weights_in weights_in;
+    uint64_t identity;     /* hash of what code and weights must agree on */
+    struct arena arena;    /* of the names */
+    const char **layer;    /* C names of the steps */
+    struct strbuf parts;   /* runtime headers in use, a line each */
+    struct strbuf defines, instances, layers;
+};
+
+/* Writes the generated files. False: an error was reported and no file is left behind. */
+bool emit(struct graph *g, const struct options *o);
+
+/* Prints the runtime headers that define these parts, those they include first, each once. */
+void parts_need(struct strbuf *list, const char *part);
+bool parts_print(FILE *f, const char *list);
+
+void emit_layers(struct emitter *e);       /* fills defines, instances, layers */
+void emit_api(const struct emitter *e, FILE *f);
+void emit_source(struct emitter *e, FILE *f);
+bool emit_weights_c(struct emitter *e, FILE *f);    /* constants as C text */
+bool emit_weights_file(struct emitter *e, FILE *f); /* header and payload */
+void weights_identity(struct emitter *e);
+
+const char *c_identifier(struct arena *a, const char *name); /* letters, digits and _, not beginning with a digit */
+
+/* The file of weights: this header, then the constants at their planned offsets. Little endian. */
+enum { WEIGHTS_VERSION = 1, WEIGHTS_HEADER = 64 };
+
+/* Runtime headers as text, made by the build. */
+struct runtime_text {
+    const char *name;
+    const char *const *lines;
+};
+extern const struct runtime_text runtime_texts[];
+
+#endif

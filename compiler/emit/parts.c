@@ -1,0 +1,60 @@
+/* The runtime in the generated file: the text of the headers in use, in the order of their includes. */
+#include "emit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct runtime_text *find(const char *name)
+{
+    for (const struct runtime_text *t = runtime_texts; t->name; t++)
+        if (strcmp(t->name, name) == 0)
+            return t;
+    return NULL;
+}
+
+static bool listed(const char *list, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *p = list; p && *p; p += strcspn(p, "\n"), p += *p == '\n')
+        if (strncmp(p, name, n) == 0 && p[n] == '\n')
+            return true;
+    return false;
+}
+
+/* The name in `#include "name"`, or NULL. */
+static const char *included(const char *line, char name[64])
+{
+    return sscanf(line, "#include \"%63[^\"]\"", name) == 1 ? name : NULL;
+}
+
+void parts_need(struct strbuf *list, const char *part)
+{
+    const struct runtime_text *t = find(part);
+    if (!t) {
+        fprintf(stderr, "cnnc: internal error: no runtime part %s\n", part);
+        abort();
+    }
+    if (list->s && listed(list->s, part))
+        return;
+    char name[64];
+    for (int i = 0; t->lines[i]; i++)
+        if (included(t->lines[i], name))
+            parts_need(list, name);
+    if (!list->s || !listed(list->s, part))
+        sb_addf(list, "%s\n", part);
+}
+
+bool parts_print(FILE *f, const char *list)
+{
+    char name[64];
+    for (const char *p = list; p && *p; p += strcspn(p, "\n"), p += *p == '\n') {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(p, "\n"), p);
+        const struct runtime_text *t = find(name);
+        fprintf(f, "\n/* ---- %s ---- */\n", name);
+        char other[64];
+        for (int i = 0; t->lines[i]; i++)
+            if (!included(t->lines[i], other) && !strstr(t->lines[i], "SPDX-License-Identifier"))
+                fputs(t->lines[i], f);
+    }
+    return !ferror(f);
+}

@@ -1,0 +1,548 @@
+#include "ir.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "op.h"
+
+/* ---- element types ---------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name, *c, *suffix;
+    unsigned char size, is_float, is_signed;
+} types[DT_COUNT] = {
+    [DT_NONE] = {"undefined", "void", "none", 0, 0, 0},
+    [DT_F32] = {"float32", "float", "f32", 4, 1, 1},
+    [DT_U8] = {"uint8", "uint8_t", "u8", 1, 0, 0},
+    [DT_I8] = {"int8", "int8_t", "i8", 1, 0, 1},
+    [DT_U16] = {"uint16", "uint16_t", "u16", 2, 0, 0},
+    [DT_I16] = {"int16", "int16_t", "i16", 2, 0, 1},
+    [DT_I32] = {"int32", "int32_t", "i32", 4, 0, 1},
+    [DT_I64] = {"int64", "int64_t", "i64", 8, 0, 1},
+    [DT_STRING] = {"string", "void", "string", 0, 0, 0},
+    [DT_BOOL] = {"bool", "uint8_t", "bool", 1, 0, 0},
+    [DT_F16] = {"float16", "uint16_t", "f16", 2, 1, 1},
+    [DT_F64] = {"float64", "double", "f64", 8, 1, 1},
+    [DT_U32] = {"uint32", "uint32_t", "u32", 4, 0, 0},
+    [DT_U64] = {"uint64", "uint64_t", "u64", 8, 0, 0},
+    [DT_C64] = {"complex64", "void", "c64", 8, 0, 1},
+    [DT_C128] = {"complex128", "void", "c128", 16, 0, 1},
+    [DT_BF16] = {"bfloat16", "uint16_t", "bf16", 2, 1, 1},
+    [DT_F8E4M3FN] = {"float8e4m3fn", "uint8_t", "f8e4m3fn", 1, 1, 1},
+    [DT_F8E4M3FNUZ] = {"float8e4m3fnuz", "uint8_t", "f8e4m3fnuz", 1, 1, 1},
+    [DT_F8E5M2] = {"float8e5m2", "uint8_t", "f8e5m2", 1, 1, 1},
+    [DT_F8E5M2FNUZ] = {"float8e5m2fnuz", "uint8_t", "f8e5m2fnuz", 1, 1, 1},
+    [DT_U4] = {"uint4", "uint8_t", "u4", 1, 0, 0},
+    [DT_I4] = {"int4", "int8_t", "i4", 1, 0, 1},
+    [DT_F4E2M1] = {"float4e2m1", "uint8_t", "f4e2m1", 1, 1, 1},
+    [DT_F8E8M0] = {"float8e8m0", "uint8_t", "f8e8m0", 1, 1, 0},
+    [DT_U2] = {"uint2", "uint8_t", "u2", 1, 0, 0},
+    [DT_I2] = {"int2", "int8_t", "i2", 1, 0, 1},
+};
+
+static enum dtype known(enum dtype t) { return (unsigned)t < DT_COUNT ? t : DT_NONE; }
+size_t dtype_size(enum dtype t) { return types[known(t)].size; }
+const char *dtype_name(enum dtype t) { return types[known(t)].name; }
+const char *dtype_c(enum dtype t) { return types[known(t)].c; }
+const char *dtype_suffix(enum dtype t) { return types[known(t)].suffix; }
+bool dtype_is_float(enum dtype t) { return types[known(t)].is_float; }
+bool dtype_is_signed(enum dtype t) { return types[known(t)].is_signed; }
+
+/* ---- graphs and tensors ----------------------------------------------------------------------------------------- */
+
+struct graph *graph_new(struct diag *diag, const char *name)
+{
+    struct graph *g = xcalloc(1, sizeof *g);
+    g->diag = diag;
+    g->name = arena_strdup(&g->arena, name);
+    g->seed = 1;
+    return g;
+}
+
+void graph_free(struct graph *g)
+{
+    if (!g)
+        return;
+    for (int i = 0; i < g->tensors; i++) {
+        free(g->tensor[i]->user);
+        if (g->tensor[i]->owned)
+            free((void *)g->tensor[i]->data);
+    }
+    for (int i = 0; i < g->nodes; i++) {
+        free(g->node[i]->in);
+        free(g->node[i]->out);
+        for (int a = 0; a < g->node[i]->op->nattrs; a++)
+            if (g->node[i]->attr[a].graph)
+                graph_free(g->node[i]->attr[a].graph);
+    }
+    free(g->node);
+    free(g->tensor);
+    free(g->input);
+    free(g->output);
+    arena_free(&g->arena);
+    free(g);
+}
+
+const char *unique_name(struct graph *g, const char *wish)
+{
+    const char *name = wish;
+    for (int k = 2;; k++) {
+        bool taken = false;
+        for (int i = 0; i < g->tensors && !taken; i++)
+            taken = strcmp(g->tensor[i]->name, name) == 0;
+        if (!taken)
+            return name == wish ? arena_strdup(&g->arena, wish) : name;
+        name = arena_printf(&g->arena, "%s_%d", wish, k);
+    }
+}
+
+struct tensor *tensor_new(struct graph *g, const char *name, enum tensor_kind kind, enum dtype dtype)
+{
+    struct tensor *t = arena_alloc(&g->arena, sizeof *t);
+    t->name = arena_strdup(&g->arena, name ? name : "");
+    t->kind = kind;
+    t->dtype = dtype;
+    t->rank = -1;
+    t->offset = -1;
+    t->id = g->tensors;
+    VEC_PUSH(g->tensor, g->tensors, t);
+    return t;
+}
+
+void tensor_set_shape(struct tensor *t, int rank, const int64_t *dim)
+{
+    t->rank = rank;
+    for (int i = 0; i < rank; i++)
+        t->dim[i] = dim[i];
+}
+
+struct tensor *tensor_shaped(struct graph *g, const char *name, enum tensor_kind kind, enum dtype dtype, int rank,
+                             const int64_t *dim)
+{
+    struct tensor *t = tensor_new(g, name, kind, dtype);
+    tensor_set_shape(t, rank, dim);
+    return t;
+}
+
+struct tensor *tensor_const(struct graph *g, const char *name, enum dtype dtype, int rank, const int64_t *dim,
+                            const void *data)
+{
+    struct tensor *t = tensor_shaped(g, name, T_CONST, dtype, rank, dim);
+    size_t bytes = (size_t)tensor_count(t) * dtype_size(dtype);
+    void *copy = arena_alloc(&g->arena, bytes);
+    if (data && bytes)
+        memcpy(copy, data, bytes);
+    t->data = copy;
+    return t;
+}
+
+struct tensor *tensor_i64(struct graph *g, const char *name, int n, const int64_t *v)
+{
+    return tensor_const(g, name, DT_I64, 1, (int64_t[]){n}, v);
+}
+
+struct tensor *tensor_f32(struct graph *g, const char *name, float v)
+{
+    return tensor_const(g, name, DT_F32, 0, NULL, &v);
+}
+
+int64_t dims_count(int n, const int64_t *dim)
+{
+    int64_t count = 1;
+    for (int i = 0; i < n; i++)
+        count *= dim[i];
+    return count;
+}
+
+int64_t tensor_count(const struct tensor *t) { return t->rank < 0 ? 0 : dims_count(t->rank, t->dim); }
+
+int64_t tensor_elements_stored(const struct tensor *t)
+{
+    const struct layout *l = &t->layout;
+    bool halo = false;
+    for (int i = 0; i < 3; i++)
+        halo |= l->before[i] || l->after[i];
+    if (!l->block && !halo)
+        return tensor_count(t);
+    struct extent5 e = extent5(t);
+    int64_t c = l->block ? (e.c + l->block - 1) / l->block * (int64_t)l->block : e.c;
+    return e.n * c * (e.d + l->before[0] + l->after[0]) * (e.h + l->before[1] + l->after[1]) *
+           (e.w + l->before[2] + l->after[2]);
+}
+
+bool same_shape(const struct tensor *a, const struct tensor *b)
+{
+    return a->rank == b->rank && (a->rank <= 0 || memcmp(a->dim, b->dim, sizeof *a->dim * (size_t)a->rank) == 0);
+}
+
+const char *shape_text(const struct tensor *t, char text[160])
+{
+    if (t->rank < 0)
+        return strcpy(text, "?");
+    if (t->rank == 0)
+        return strcpy(text, "scalar");
+    size_t n = 0;
+    for (int i = 0; i < t->rank; i++)
+        n += (size_t)snprintf(text + n, 160 - n, i ? "x%lld" : "%lld", (long long)t->dim[i]);
+    return text;
+}
+
+bool tensor_is_const(const struct tensor *t) { return t->kind == T_CONST || t->kind == T_PARAM; }
+
+bool tensor_ints(const struct tensor *t, int64_t *v, int max, int *n)
+{
+    if (!t || !t->data || t->rank < 0 || t->rank > 1 || tensor_count(t) > max)
+        return false;
+    *n = (int)tensor_count(t);
+    for (int i = 0; i < *n; i++) {
+        switch (t->dtype) {
+        case DT_I64: v[i] = ((const int64_t *)t->data)[i]; break;
+        case DT_I32: v[i] = ((const int32_t *)t->data)[i]; break;
+        case DT_I16: v[i] = ((const int16_t *)t->data)[i]; break;
+        case DT_U8: case DT_BOOL: v[i] = ((const uint8_t *)t->data)[i]; break;
+        case DT_I8: v[i] = ((const int8_t *)t->data)[i]; break;
+        default: return false;
+        }
+    }
+    return true;
+}
+
+/* ---- nodes ------------------------------------------------------------------------------------------------------ */
+
+static struct node *node_at(struct graph *g, int position, const struct op *op, const char *name)
+{
+    struct node *n = arena_alloc(&g->arena, sizeof *n);
+    n->op = op;
+    n->name = arena_strdup(&g->arena, name ? name : op->net ? op->net : op->onnx);
+    n->onnx_index = -1;
+    n->attr = arena_alloc(&g->arena, sizeof *n->attr * (size_t)MAX(op->nattrs, 1));
+    VEC_PUSH(g->node, g->nodes, n);
+    for (int i = g->nodes - 1; i > position; i--)
+        g->node[i] = g->node[i - 1];
+    g->node[position] = n;
+    for (int i = position; i < g->nodes; i++)
+        g->node[i]->id = i;
+    return n;
+}
+
+struct node *node_new(struct graph *g, const struct op *op, const char *name)
+{
+    return node_at(g, g->nodes, op, name);
+}
+
+struct node *node_insert_before(struct graph *g, struct node *where, const struct op *op, const char *name)
+{
+    struct node *n = node_at(g, where->id, op, name);
+    n->span = where->span;
+    n->onnx_index = where->onnx_index;
+    return n;
+}
+
+struct node *node_insert_after(struct graph *g, struct node *where, const struct op *op, const char *name)
+{
+    struct node *n = node_at(g, where->id + 1, op, name);
+    n->span = where->span;
+    n->onnx_index = where->onnx_index;
+    return n;
+}
+
+static void add_user(struct tensor *t, struct node *n)
+{
+    if (t)
+        VEC_PUSH(t->user, t->users, n);
+}
+
+static void drop_user(struct tensor *t, struct node *n)
+{
+    if (!t)
+        return;
+    for (int i = 0; i < t->users; i++)
+        if (t->user[i] == n) {
+            memmove(t->user + i, t->user + i + 1, sizeof *t->user * (size_t)(t->users - i - 1));
+            t->users--;
+            /* VEC_PUSH grows at powers of two: keep the capacity that the new count implies */
+            t->user = xrealloc(t->user, sizeof *t->user * (size_t)MAX(1, 2 * t->users));
+            return;
+        }
+}
+
+void node_input(struct graph *g, struct node *n, struct tensor *t)
+{
+    (void)g;
+    VEC_PUSH(n->in, n->nin, t);
+    add_user(t, n);
+}
+
+void node_set_input(struct graph *g, struct node *n, int i, struct tensor *t)
+{
+    while (n->nin <= i)
+        node_input(g, n, NULL);
+    drop_user(n->in[i], n);
+    n->in[i] = t;
+    add_user(t, n);
+}
+
+struct tensor *node_output(struct graph *g, struct node *n, const char *name)
+{
+    struct tensor *t = name ? tensor_new(g, name, T_VALUE, DT_NONE) : NULL;
+    if (t) {
+        t->def = n;
+        t->def_index = n->nout;
+        t->span = n->span;
+    }
+    VEC_PUSH(n->out, n->nout, t);
+    return t;
+}
+
+void node_remove(struct graph *g, struct node *n)
+{
+    for (int i = 0; i < n->nin; i++)
+        drop_user(n->in[i], n);
+    for (int i = 0; i < n->nout; i++)
+        if (n->out[i])
+            n->out[i]->def = NULL;
+    int at = n->id;
+    memmove(g->node + at, g->node + at + 1, sizeof *g->node * (size_t)(g->nodes - at - 1));
+    g->nodes--;
+    g->node = xrealloc(g->node, sizeof *g->node * (size_t)MAX(1, 2 * g->nodes));
+    for (int i = at; i < g->nodes; i++)
+        g->node[i]->id = i;
+    free(n->in);
+    free(n->out);
+    n->in = n->out = NULL;
+    n->nin = n->nout = 0;
+}
+
+void drop_output(struct graph *g, struct node *n, struct node *into, struct tensor *y)
+{
+    for (int i = 0; i < n->nout; i++)
+        if (n->out[i] == y)
+            n->out[i] = NULL;
+    node_remove(g, n);
+    into->out[0]->def = NULL;
+    into->out[0] = y;
+    y->def = into;
+    y->def_index = 0;
+}
+
+struct tensor *input(const struct node *n, int i) { return i < n->nin ? n->in[i] : NULL; }
+
+void replace_tensor(struct graph *g, struct tensor *old, struct tensor *now)
+{
+    while (old->users > 0) {
+        struct node *n = old->user[0];
+        for (int i = 0; i < n->nin; i++)
+            if (n->in[i] == old) {
+                node_set_input(g, n, i, now);
+                break;
+            }
+    }
+    for (int i = 0; i < g->outputs; i++)
+        if (g->output[i] == old) {
+            g->output[i] = now;
+            now->is_output = true;
+            now->keep = old->keep;
+        }
+}
+
+/* Depth first from each node in the present order, so that an order that is already right stays as it is. */
+static bool visit(struct graph *g, struct node *n, char *state, struct node **order, int *count)
+{
+    struct frame {
+        struct node *n;
+        int next;
+    } *stack = xmalloc(sizeof *stack * (size_t)(g->nodes + 1));
+    int depth = 0;
+    bool ok = true;
+    stack[depth++] = (struct frame){n, 0};
+    state[n->id] = 1;
+    while (depth > 0 && ok) {
+        struct frame *f = &stack[depth - 1];
+        if (f->next == f->n->nin) {
+            state[f->n->id] = 2;
+            order[(*count)++] = f->n;
+            depth--;
+            continue;
+        }
+        struct tensor *t = f->n->in[f->next++];
+        struct node *d = t ? t->def : NULL;
+        if (!d || d->id >= g->nodes || g->node[d->id] != d) /* made outside this graph */
+            continue;
+        if (state[d->id] == 1)
+            ok = false;
+        else if (state[d->id] == 0) {
+            state[d->id] = 1;
+            stack[depth++] = (struct frame){d, 0};
+        }
+    }
+    free(stack);
+    return ok;
+}
+
+bool graph_sort(struct graph *g)
+{
+    char *state = xcalloc((size_t)g->nodes + 1, 1);
+    struct node **order = xmalloc(sizeof *order * (size_t)(g->nodes + 1));
+    int count = 0;
+    bool ok = true;
+    for (int i = 0; i < g->nodes && ok; i++)
+        if (!state[i])
+            ok = visit(g, g->node[i], state, order, &count);
+    if (ok)
+        for (int i = 0; i < g->nodes; i++) {
+            g->node[i] = order[i];
+            order[i]->id = i;
+        }
+    free(order);
+    free(state);
+    return ok;
+}
+
+/* ---- attributes ------------------------------------------------------------------------------------------------- */
+
+static const struct attr_def *attr_def(const struct node *n, const char *name, int *at)
+{
+    for (int i = 0; i < n->op->nattrs; i++) {
+        const struct attr_def *d = &n->op->attrs[i];
+        if ((d->onnx && strcmp(d->onnx, name) == 0) || (!d->onnx && d->net && strcmp(d->net, name) == 0)) {
+            *at = i;
+            return d;
+        }
+    }
+    fprintf(stderr, "cnnc: internal error: operator %s has no attribute %s\n", n->op->onnx, name);
+    abort();
+}
+
+struct attr *attr_get(const struct node *n, const char *name)
+{
+    int i;
+    attr_def(n, name, &i);
+    return &n->attr[i];
+}
+
+bool attr_set(const struct node *n, const char *name) { return attr_get(n, name)->set; }
+
+int64_t attr_i(const struct node *n, const char *name)
+{
+    int i;
+    const struct attr_def *d = attr_def(n, name, &i);
+    return n->attr[i].set ? n->attr[i].i : (int64_t)d->value;
+}
+
+double attr_f(const struct node *n, const char *name)
+{
+    int i;
+    const struct attr_def *d = attr_def(n, name, &i);
+    return n->attr[i].set ? n->attr[i].f : d->value;
+}
+
+/* The default stands before the colon, when there is one: "NOTSET:NOTSET|SAME_UPPER". */
+static const char *default_text(struct graph *g, const struct attr_def *d)
+{
+    (void)g;
+    static _Thread_local char text[64];
+    if (!d->text)
+        return "";
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(d->text, ":"), d->text);
+    return text;
+}
+
+const char *attr_s(const struct node *n, const char *name)
+{
+    int i;
+    const struct attr_def *d = attr_def(n, name, &i);
+    return n->attr[i].set && n->attr[i].s ? n->attr[i].s : default_text(NULL, d);
+}
+
+int64_t attr_at(const struct node *n, const char *name, int i, int64_t otherwise)
+{
+    const struct attr *a = attr_get(n, name);
+    return a->set && i < a->n ? a->ints[i] : otherwise;
+}
+
+void set_attr_i(struct graph *g, struct node *n, const char *name, int64_t v)
+{
+    (void)g;
+    struct attr *a = attr_get(n, name);
+    a->set = true;
+    a->i = v;
+}
+
+void set_attr_f(struct graph *g, struct node *n, const char *name, double v)
+{
+    (void)g;
+    struct attr *a = attr_get(n, name);
+    a->set = true;
+    a->f = v;
+}
+
+void set_attr_s(struct graph *g, struct node *n, const char *name, const char *v)
+{
+    struct attr *a = attr_get(n, name);
+    a->set = true;
+    a->s = arena_strdup(&g->arena, v);
+}
+
+void set_attr_ints(struct graph *g, struct node *n, const char *name, int count, const int64_t *v)
+{
+    struct attr *a = attr_get(n, name);
+    a->set = true;
+    a->n = count;
+    a->ints = arena_alloc(&g->arena, sizeof *v * (size_t)MAX(count, 1));
+    if (count)
+        memcpy(a->ints, v, sizeof *v * (size_t)count);
+}
+
+void copy_attrs(struct graph *g, struct node *to, const struct node *from)
+{
+    (void)g; /* attribute values are never changed in place, so both may point at them */
+    memcpy(to->attr, from->attr, sizeof *to->attr * (size_t)to->op->nattrs);
+}
+
+/* ---- diagnostics about nodes ------------------------------------------------------------------------------------ */
+
+static bool report(struct graph *g, const struct node *n, struct span span, const char *format, va_list ap)
+{
+    struct strbuf b = {0};
+    char text[1024];
+    vsnprintf(text, sizeof text, format, ap);
+    if (span.source) {
+        diag_error(g->diag, span, "%s: %s", n->op->net ? n->op->net : n->op->onnx, text);
+    } else {
+        if (n->onnx_index >= 0)
+            sb_addf(&b, "%s: node %d '%s' (%s)", g->source ? g->source : g->name, n->onnx_index, n->name, n->op->onnx);
+        else
+            sb_addf(&b, "%s: layer '%s' (%s)", g->source ? g->source : g->name, n->name, n->op->onnx);
+        diag_error_at(g->diag, b.s, "%s", text);
+        sb_free(&b);
+    }
+    return false;
+}
+
+bool node_error(struct graph *g, const struct node *n, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    report(g, n, n->span, format, ap);
+    va_end(ap);
+    return false;
+}
+
+bool attr_error(struct graph *g, const struct node *n, const char *attr, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    const struct attr *a = attr_get(n, attr);
+    report(g, n, a->span.source ? a->span : n->span, format, ap);
+    va_end(ap);
+    return false;
+}
+
+void tensor_note(struct graph *g, const struct tensor *t)
+{
+    char text[160];
+    if (!t)
+        return;
+    if (t->span.source)
+        diag_note(g->diag, t->span, "%s has shape %s", t->name, shape_text(t, text));
+}

@@ -1,0 +1,185 @@
+/* Conv and ConvTranspose: 1-D, 2-D and 3-D. */
+#include "../op.h"
+
+#include <string.h>
+
+#include "../../runtime/conv.h"
+
+static const struct attr_def conv_attrs[] = {
+    {NULL, "filters", A_INT, AT_POS | AT_NET | AT_POSITIVE, 0, NULL, "number of output channels"},
+    {"kernel_shape", "kernel", A_SPATIAL, AT_POS | AT_POSITIVE, 1, NULL, "size of the window"},
+    {"strides", "stride", A_SPATIAL, AT_POSITIVE, 1, NULL, "step of the window"},
+    {"pads", "pad", A_PADS, AT_NONNEG, 0, NULL, "zeros around the input, or same"},
+    {"dilations", "dilation", A_SPATIAL, AT_POSITIVE, 1, NULL, "distance between taps"},
+    {"group", "groups", A_INT, AT_POSITIVE, 1, NULL, "channels are split into so many independent parts"},
+    {"auto_pad", NULL, A_STRING, 0, 0, "NOTSET:NOTSET|SAME_UPPER|SAME_LOWER|VALID", "padding by rule"},
+    {NULL, "bias", A_BOOL, AT_NET, 1, NULL, "add a learned value per channel"},
+    {NULL, "weight", A_TENSOR, AT_NET, 0, NULL, "a literal kernel in place of learned weights"},
+};
+
+/* Weights of a literal kernel: [out][in/groups][k...] as given, or one [k...] kernel for each channel alone. */
+static bool literal_kernel(struct graph *g, struct node *n, int spatial)
+{
+    struct attr *a = attr_get(n, "weight");
+    struct tensor *k = a->tensor, *x = n->in[0];
+    if (k->rank != spatial && k->rank != spatial + 2)
+        return attr_error(g, n, "weight", "a kernel of rank %d, expected %d (one for every channel) or %d", k->rank,
+                          spatial, spatial + 2);
+    if (k->rank == spatial + 2) {
+        node_input(g, n, k);
+        return true;
+    }
+    int64_t dim[MAX_RANK] = {x->dim[1], 1}, size = tensor_count(k);
+    memcpy(dim + 2, k->dim, sizeof *dim * (size_t)spatial);
+    struct tensor *w = tensor_const(g, arena_printf(&g->arena, "%s.weight", n->name), DT_F32, spatial + 2, dim, NULL);
+    for (int64_t c = 0; c < x->dim[1]; c++)
+        memcpy((float *)w->data + c * size, k->data, sizeof(float) * (size_t)size);
+    set_attr_i(g, n, "group", x->dim[1]);
+    node_input(g, n, w);
+    return true;
+}
+
+static bool conv_params(struct graph *g, struct node *n)
+{
+    const struct tensor *x = n->in[0];
+    bool transposed = strcmp(n->op->onnx, "ConvTranspose") == 0;
+    if (!check_rank(g, n, 0, 3, 5))
+        return false;
+    int spatial = x->rank - 2;
+    if (attr_set(n, "weight")) {
+        if (!literal_kernel(g, n, spatial))
+            return false;
+        if (attr_set(n, "bias") && attr_i(n, "bias"))
+            param_new(g, n, "bias", 1, (int64_t[]){n->in[1]->dim[0]}, INIT_ZERO, 0, 0);
+        return true;
+    }
+    if (!attr_set(n, "filters"))
+        return node_error(g, n, "the number of filters is missing, as in %s(x, 64, 3x3)", n->op->net);
+    if (!attr_set(n, "kernel_shape"))
+        return node_error(g, n, "the kernel's size is missing, as in %s(x, 64, 3x3)", n->op->net);
+    int64_t filters = attr_i(n, "filters"), groups = attr_i(n, "group"), channels = x->dim[1];
+    if (filters % groups != 0)
+        return attr_error(g, n, "group", "%lld filters cannot be divided into %lld groups", (long long)filters,
+                          (long long)groups);
+    if (channels % groups != 0) {
+        attr_error(g, n, "group", "%lld input channels cannot be divided into %lld groups", (long long)channels,
+                   (long long)groups);
+        tensor_note(g, x);
+        return false;
+    }
+    int64_t dim[MAX_RANK] = {transposed ? channels : filters, (transposed ? filters : channels) / groups};
+    int64_t taps = 1;
+    for (int i = 0; i < spatial; i++)
+        taps *= dim[2 + i] = attr_at(n, "kernel_shape", i, 1);
+    param_new(g, n, "weight", spatial + 2, dim, INIT_HE, (int)(channels / groups * taps), (int)(filters / groups * taps));
+    if (attr_i(n, "bias"))
+        param_new(g, n, "bias", 1, &filters, INIT_ZERO, 0, 0);
+    return true;
+}
+
+static bool check_weight(struct graph *g, struct node *n, int64_t in_per_group, int64_t out)
+{
+    const struct tensor *x = n->in[0], *w = n->in[1], *b = input(n, 2);
+    char text[160];
+    if (w->rank != x->rank)
+        return node_error(g, n, "weight has shape %s (rank %d), expected rank %d like the input", shape_text(w, text),
+                          w->rank, x->rank);
+    int64_t groups = attr_i(n, "group");
+    if (groups < 1)
+        return attr_error(g, n, "group", "%lld groups, expected at least 1", (long long)groups);
+    if (in_per_group * groups != x->dim[1])
+        return node_error(g, n, "weight has shape %s: %lld x %lld groups = %lld input channels, but the input has %lld",
+                          shape_text(w, text), (long long)in_per_group, (long long)groups,
+                          (long long)(in_per_group * groups), (long long)x->dim[1]);
+    if (out % groups != 0)
+        return attr_error(g, n, "group", "%lld filters cannot be divided into %lld groups", (long long)out,
+                          (long long)groups);
+    if (b && (tensor_count(b) != out || b->rank != 1))
+        return node_error(g, n, "bias has shape %s, expected %lld, one value per output channel", shape_text(b, text),
+                          (long long)out);
+    for (int i = 0; i < x->rank - 2; i++)
+        if (attr_at(n, "kernel_shape", i, w->dim[2 + i]) != w->dim[2 + i])
+            return attr_error(g, n, "kernel_shape", "kernel_shape[%d] is %lld, but the weight's is %lld", i,
+                              (long long)attr_at(n, "kernel_shape", i, 1), (long long)w->dim[2 + i]);
+    return true;
+}
+
+static bool conv_infer(struct graph *g, struct node *n)
+{
+    struct tensor *x = n->in[0], *w = n->in[1], *y = n->out[0];
+    if (!check_rank(g, n, 0, 3, 5) || !check_rank(g, n, 1, 3, 5))
+        return false;
+    if (!check_weight(g, n, w->dim[1], w->dim[0]))
+        return false;
+    int spatial = x->rank - 2;
+    int64_t dim[MAX_RANK] = {x->dim[0], w->dim[0]}, pads[6];
+    for (int i = 0; i < spatial; i++) {
+        struct window win;
+        if (!window_infer(g, n, i, spatial, x->dim[2 + i], w->dim[2 + i], false, &win))
+            return false;
+        dim[2 + i] = win.out;
+        pads[i] = win.before;
+        pads[i + spatial] = win.after;
+    }
+    /* from here on the padding is explicit: no pass needs to know the rules again */
+    struct span span = attr_get(n, "pads")->span;
+    set_attr_ints(g, n, "pads", 2 * spatial, pads);
+    attr_get(n, "pads")->s = NULL;
+    attr_get(n, "pads")->span = span;
+    set_attr_s(g, n, "auto_pad", "NOTSET");
+    set_attr_ints(g, n, "kernel_shape", spatial, w->dim + 2);
+    tensor_set_shape(y, x->rank, dim);
+    y->dtype = x->dtype;
+    return true;
+}
+
+static void conv_cost(const struct node *n, struct cost *c)
+{
+    const struct tensor *w = n->in[1], *y = n->out[0];
+    c->macs = tensor_count(y) * dims_count(w->rank - 1, w->dim + 1);
+}
+
+const struct geometry conv_geometry = {
+    "cnnc_conv", sizeof(struct cnnc_conv),
+    (const struct field[]){
+        FIELD(struct cnnc_conv, n, F_INT), FIELD(struct cnnc_conv, groups, F_INT),
+        FIELD(struct cnnc_conv, ic, F_INT), FIELD(struct cnnc_conv, id, F_INT), FIELD(struct cnnc_conv, ih, F_INT),
+        FIELD(struct cnnc_conv, iw, F_INT), FIELD(struct cnnc_conv, oc, F_INT), FIELD(struct cnnc_conv, od, F_INT),
+        FIELD(struct cnnc_conv, oh, F_INT), FIELD(struct cnnc_conv, ow, F_INT), FIELD_LIT(struct cnnc_conv, kd, F_INT),
+        FIELD_LIT(struct cnnc_conv, kh, F_INT), FIELD_LIT(struct cnnc_conv, kw, F_INT),
+        FIELD_LIT(struct cnnc_conv, sd, F_INT), FIELD_LIT(struct cnnc_conv, sh, F_INT),
+        FIELD_LIT(struct cnnc_conv, sw, F_INT), FIELD_LIT(struct cnnc_conv, dd, F_INT),
+        FIELD_LIT(struct cnnc_conv, dh, F_INT), FIELD_LIT(struct cnnc_conv, dw, F_INT),
+        FIELD(struct cnnc_conv, pd, F_INT), FIELD(struct cnnc_conv, ph, F_INT), FIELD(struct cnnc_conv, pw, F_INT),
+        FIELD(struct cnnc_conv, x, F_VIEW), FIELD(struct cnnc_conv, y, F_VIEW), FIELD(struct cnnc_conv, add, F_VIEW),
+        FIELD_LIT(struct cnnc_conv, ep, F_EPILOGUE), FIELD_LIT(struct cnnc_conv, tile_w, F_INT),
+        FIELD_LIT(struct cnnc_conv, tile_v, F_INT), FIELD(struct cnnc_conv, block_ic, F_INT)},
+    29};
+
+void conv_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    (void)target;
+    struct cnnc_conv *c = geometry;
+    struct extent5 x = extent5(n->in[0]), y = extent5(n->out[0]);
+    int spatial = n->in[0]->rank - 2, skip = 3 - spatial;
+    int64_t k[3] = {1, 1, 1}, s[3] = {1, 1, 1}, d[3] = {1, 1, 1}, p[3] = {0, 0, 0};
+    for (int i = 0; i < spatial; i++) {
+        k[skip + i] = attr_at(n, "kernel_shape", i, n->in[1]->rank > 2 + i ? n->in[1]->dim[2 + i] : 1);
+        s[skip + i] = attr_at(n, "strides", i, 1);
+        d[skip + i] = attr_at(n, "dilations", i, 1);
+        p[skip + i] = attr_at(n, "pads", i, 0);
+    }
+    *c = (struct cnnc_conv){
+        .n = x.n, .groups = (int)attr_i(n, "group"), .ic = x.c, .id = x.d, .ih = x.h, .iw = x.w, .oc = y.c, .od = y.d,
+        .oh = y.h, .ow = y.w, .kd = (int)k[0], .kh = (int)k[1], .kw = (int)k[2], .sd = (int)s[0], .sh = (int)s[1],
+        .sw = (int)s[2], .dd = (int)d[0], .dh = (int)d[1], .dw = (int)d[2], .pd = (int)p[0], .ph = (int)p[1],
+        .pw = (int)p[2], .x = view_of(n->in[0]), .y = view_of(n->out[0])};
+    fill_epilogue(n, &c->ep, &c->add);
+}
+
+const struct op op_conv = {
+    .onnx = "Conv", .net = "conv", .doc = "convolution",
+    .attrs = conv_attrs, .nattrs = COUNT(conv_attrs),
+    .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
+    .params = conv_params, .infer = conv_infer, .cost = conv_cost,
+};

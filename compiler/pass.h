@@ -1,0 +1,50 @@
+/* The passes, in the order of the table in main.c, and what steers them. */
+#ifndef PASS_H
+#define PASS_H
+
+#include "op.h"
+
+enum weights_in { WEIGHTS_AUTO, WEIGHTS_C, WEIGHTS_FILE, WEIGHTS_INCBIN };
+
+struct options {
+    const char *input, *output; /* output: the .c; the .h and weights stand beside it */
+    const char *name;           /* prefix of the generated names; NULL: the network's */
+    const char *weights;        /* safetensors to read; NULL: the ONNX file's own, or initialised from the seed */
+    const char *command;        /* the command line, for the generated file's head; no paths but the user's own */
+    struct target target;
+    enum weights_in weights_in;
+    int batch;
+    uint64_t seed;
+    bool dispatch, selftest, external_runtime, profile;
+    const char **keep;
+    int keeps;
+    const char *dump; /* pass after which the graph is printed */
+};
+
+typedef bool pass_fn(struct graph *g, struct options *o);
+struct pass {
+    const char *name;
+    pass_fn *run;
+    const char *doc;
+};
+
+pass_fn pass_infer;        /* shapes, types and known values of all nodes */
+pass_fn pass_canonicalise; /* exporters' debris goes; nothing that training needs */
+pass_fn pass_simplify;     /* constants fold, batch norm goes into conv, dead code goes */
+pass_fn pass_fuse;         /* activations, adds and pools become epilogues */
+pass_fn pass_select;       /* a kernel, and with it a layout, for every node */
+pass_fn pass_layout;       /* the conversions that remain become nodes; halos; concat in place */
+pass_fn pass_schedule;     /* constants leave the run, nodes get their step */
+pass_fn pass_plan;         /* every tensor gets its place in the arena or among the weights */
+
+/* One node: arity, inference, and folding if its inputs are known and small. What front ends call as they build. */
+bool infer_node(struct graph *g, struct node *n);
+
+/* fold.c: values of constants, evaluated when they are needed. A node whose inputs are all constants is computed here,
+ * with the scalar form of the runtime's kernels, and never runs in generated code. */
+bool node_is_foldable(const struct node *n);
+const void *tensor_value(struct graph *g, struct tensor *t); /* NULL: an error was reported */
+void tensor_release(struct tensor *t);                       /* what tensor_value computed may go */
+bool fold_small(struct graph *g, struct node *n);            /* true if the node's outputs are constants now */
+
+#endif

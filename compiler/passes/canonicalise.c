@@ -1,0 +1,17 @@
+/* canonicalise: what exporters leave behind and no one needs, for inference or for training. */
+#include "../pass.h"
+
+#include <string.h>
+
+bool pass_canonicalise(struct graph *g, struct options *o)
+{
+    (void)o;
+    for (int i = g->nodes - 1; i >= 0; i--) {
+        struct node *n = g->node[i];
+        if (strcmp(n->op->onnx, "Identity") != 0 || n->out[0]->is_output)
+            continue;
+        replace_tensor(g, n->out[0], n->in[0]);
+        node_remove(g, n);
+    }
+    return true;
+}

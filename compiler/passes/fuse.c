@@ -1,0 +1,105 @@
+/* fuse: an elementwise node behind a convolution or a dense layer becomes a stage of its epilogue; a pooling behind
+ * that, its pool. Fusion is data in the node; the kernel that is selected computes it. */
+#include "../pass.h"
+
+#include <string.h>
+
+static bool takes_epilogue(const struct node *n)
+{
+    for (int i = 0; i < n->op->nkernels; i++)
+        if (n->op->kernels[i].epilogue)
+            return true;
+    return false;
+}
+
+/* Is t made before node n runs, wherever n is? True for constants, inputs, and what earlier nodes make. */
+static bool made_before(const struct tensor *t, const struct node *n) { return !t->def || t->def->id < n->id; }
+
+static void note_fused(struct graph *g, struct node *into, const struct node *n)
+{
+    into->fused = into->fused ? arena_printf(&g->arena, "%s, %s", into->fused, n->name) : n->name;
+}
+
+/* Merges n, the only reader of `through`, into the node that makes it. */
+static bool absorb_stage(struct graph *g, struct node *n, struct tensor *through)
+{
+    struct node *into = through->def;
+    struct stage s = {0};
+    struct tensor *operand[2] = {NULL, NULL};
+    if (!into || into->pool || into->stages == CNNC_MAX_STAGES || through->users != 1 || through->is_output ||
+        into->nout != 1 || !takes_epilogue(into))
+        return false;
+    if (!n->op->as_stage || !n->op->as_stage(n, through, &s, operand) || n->nout != 1 ||
+        !same_shape(through, n->out[0]) || through->dtype != n->out[0]->dtype)
+        return false;
+    for (int i = 0; i < s.inputs; i++)
+        if (!operand[i] || (operand[i]->def && !made_before(operand[i], n)) || operand[i] == through)
+            return false;
+    /* one operand stands in a view of its own: kernels have one such view */
+    if (s.op == CNNC_ST_ADD || s.op == CNNC_ST_MUL)
+        for (int i = 0; i < into->stages; i++)
+            if (into->stage[i].op == CNNC_ST_ADD || into->stage[i].op == CNNC_ST_MUL)
+                return false;
+    while (into->nin < into->op->max_in)
+        node_input(g, into, NULL);
+    s.first_input = into->nin;
+    for (int i = 0; i < s.inputs; i++)
+        node_input(g, into, operand[i]);
+    into->stage[into->stages++] = s;
+    note_fused(g, into, n);
+    /* the value keeps the name of the last node: that is what the source calls it */
+    struct tensor *y = n->out[0];
+    drop_output(g, n, into, y);
+    return true;
+}
+
+static bool absorb_pool(struct graph *g, struct node *n)
+{
+    struct tensor *through = n->in[0];
+    struct node *into = through->def;
+    if (strcmp(n->op->onnx, "MaxPool") != 0 || n->nout != 1 || !into || into->pool || through->users != 1 ||
+        through->is_output || strcmp(into->op->onnx, "Conv") != 0)
+        return false;
+    for (int i = 0; i < into->stages; i++) /* the operand would have to be pooled row by row as well */
+        if (into->stage[i].op == CNNC_ST_ADD || into->stage[i].op == CNNC_ST_MUL)
+            return false;
+    bool able = false;
+    for (int i = 0; i < into->op->nkernels; i++)
+        able |= into->op->kernels[i].pools;
+    if (!able)
+        return false;
+    struct node *copy = arena_alloc(&g->arena, sizeof *copy);
+    *copy = *n; /* its attributes and shapes stay readable through this copy */
+    copy->in = copy->out = NULL;
+    copy->nin = copy->nout = 0;
+    into->pool = copy;
+    into->pool_in = through;
+    note_fused(g, into, n);
+    drop_output(g, n, into, n->out[0]);
+    return true;
+}
+
+bool pass_fuse(struct graph *g, struct options *o)
+{
+    if (!o->target.fuse)
+        return true;
+    for (int i = 0; i < g->nodes; i++) {
+        struct node *n = g->node[i];
+        bool done = false;
+        for (int k = 0; k < n->nin && !done; k++) {
+            /* of an addition's operands the one made last runs the addition */
+            struct tensor *t = n->in[k];
+            if (!t || !t->def)
+                continue;
+            bool last = true;
+            for (int j = 0; j < n->nin; j++)
+                last &= j == k || !n->in[j] || made_before(n->in[j], t->def);
+            done = last && absorb_stage(g, n, t);
+        }
+        if (!done)
+            done = absorb_pool(g, n);
+        if (done)
+            i--;
+    }
+    return true;
+}

@@ -1,0 +1,56 @@
+/* infer: every node's output shapes and types, and the values of small constant expressions (shape arithmetic). */
+#include "../pass.h"
+
+static bool check_arity(struct graph *g, struct node *n)
+{
+    int given = n->nin;
+    while (given > 0 && !n->in[given - 1])
+        given--;
+    if (given < n->op->min_in || (n->op->max_in >= 0 && given > n->op->max_in)) {
+        if (n->op->max_in < 0)
+            return node_error(g, n, "%d inputs, expected at least %d", given, n->op->min_in);
+        if (n->op->min_in == n->op->max_in)
+            return node_error(g, n, "%d inputs, expected %d", given, n->op->min_in);
+        return node_error(g, n, "%d inputs, expected %d to %d", given, n->op->min_in, n->op->max_in);
+    }
+    for (int i = 0; i < n->op->min_in; i++)
+        if (!n->in[i])
+            return node_error(g, n, "input %d is missing", i);
+    if (n->nout < 1 || (n->nout > n->op->max_out && !(n->op->flags & OP_VARIADIC_OUT)))
+        return node_error(g, n, "%d outputs, expected 1 to %d", n->nout, n->op->max_out);
+    for (int i = 0; i < n->nin; i++)
+        if (n->in[i] && n->in[i]->rank < 0)
+            return node_error(g, n, "the shape of input %d ('%s') is not known", i, n->in[i]->name);
+    return true;
+}
+
+bool infer_node(struct graph *g, struct node *n)
+{
+    if (!check_arity(g, n))
+        return false;
+    if (n->op->infer && !n->op->infer(g, n))
+        return false;
+    for (int i = 0; i < n->nout; i++) {
+        struct tensor *t = n->out[i];
+        if (!t)
+            continue;
+        int64_t count = 1;
+        for (int k = 0; k < t->rank; k++) {
+            if (t->dim[k] < 0)
+                return node_error(g, n, "output '%s' has size %lld on axis %d", t->name, (long long)t->dim[k], k);
+            if (__builtin_mul_overflow(count, t->dim[k], &count) || count > INT64_MAX / 64)
+                return node_error(g, n, "output '%s' is too large", t->name);
+        }
+    }
+    fold_small(g, n);
+    return true;
+}
+
+bool pass_infer(struct graph *g, struct options *o)
+{
+    (void)o;
+    bool ok = true;
+    for (int i = 0; i < g->nodes && ok; i++)
+        ok = infer_node(g, g->node[i]);
+    return ok;
+}

@@ -1,0 +1,60 @@
+/* select: for each node in order the kernel with the least estimated time, the price of converting its operands to the
+ * layout it wants included. */
+#include "../pass.h"
+
+#include <math.h>
+#include <string.h>
+
+static double conversion_cost(const struct node *n, const struct kernel *k, const struct target *target)
+{
+    double bytes = 0;
+    for (int i = 0; i < n->nin; i++) {
+        const struct tensor *t = n->in[i];
+        if (!t || tensor_is_const(t) || (t->def && t->def->folded) || t->rank < 3)
+            continue;
+        if ((t->layout.block != 0) != (k->in_layout == LAYOUT_BLOCKED))
+            bytes += 2.0 * (double)tensor_count(t) * (double)dtype_size(t->dtype);
+    }
+    for (int i = 0; i < n->nout; i++)
+        if (n->out[i] && n->out[i]->is_output && k->out_layout == LAYOUT_BLOCKED)
+            bytes += 2.0 * (double)tensor_count(n->out[i]) * (double)dtype_size(n->out[i]->dtype);
+    (void)target;
+    return bytes ? 2e-7 + bytes / 4e9 : 0;
+}
+
+bool pass_select(struct graph *g, struct options *o)
+{
+    for (int i = 0; i < g->nodes; i++) {
+        struct node *n = g->node[i];
+        n->folded = node_is_foldable(n);
+        if (n->folded || (n->op->flags & OP_VIEW))
+            continue;
+        double best = INFINITY;
+        for (int k = 0; k < n->op->nkernels; k++) {
+            const struct kernel *kernel = &n->op->kernels[k];
+            bool blocked = kernel->in_layout == LAYOUT_BLOCKED || kernel->out_layout == LAYOUT_BLOCKED;
+            if ((blocked && o->target.block <= 1) || (n->stages && !kernel->epilogue) || (n->pool && !kernel->pools) ||
+                (!n->pool && kernel->pools) || (kernel->match && !kernel->match(n, &o->target)))
+                continue;
+            double t = (kernel->cost ? kernel->cost(n, &o->target) : 1e3) + conversion_cost(n, kernel, &o->target);
+            if (t < best) {
+                best = t;
+                n->kernel = kernel;
+            }
+        }
+        if (!n->kernel)
+            return node_error(g, n, "no kernel computes this on %s for element type %s", o->target.name,
+                              dtype_name(n->in && n->in[0] ? n->in[0]->dtype : n->out[0]->dtype));
+        n->estimate = best;
+        if (n->kernel->out_layout == LAYOUT_BLOCKED)
+            for (int k = 0; k < n->nout; k++)
+                if (n->out[k])
+                    n->out[k]->layout.block = o->target.block;
+    }
+    for (int i = 0; i < g->nodes; i++)
+        if (g->node[i]->kernel && g->node[i]->kernel->prepare)
+            g->node[i]->kernel->prepare(g, g->node[i], &o->target);
+    for (int i = 0; i < g->nodes; i++)
+        g->node[i]->folded = node_is_foldable(g->node[i]);
+    return g->diag->errors == 0;
+}
