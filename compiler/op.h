@@ -120,9 +120,6 @@ struct op {
      * that the stage reads go to operand[] (s->inputs of them; it may make constants); first_input is the caller's. */
     bool (*as_stage)(struct graph *g, const struct node *n, int value, struct stage *s, struct tensor *operand[2]);
     bool (*grad)(struct graph *g, struct node *n);
-    /* The stage of an epilogue that this node can be for the node that makes its operand `through`: s->op, a, b set, the other
-     * operands of the stage returned in operand[] (at most 2), counted in s->inputs. NULL or false: it cannot. */
-    bool (*as_stage)(const struct node *n, const struct tensor *through, struct stage *s, struct tensor *operand[2]);
     const struct kernel *kernels;
     int nkernels;
 };

@@ -40,6 +40,9 @@ pass_fn pass_plan;         /* every tensor gets its place in the arena or among 
 /* One node: arity, inference, and folding if its inputs are known and small. What front ends call as they build. */
 bool infer_node(struct graph *g, struct node *n);
 
+/* select.c: the first kernel, in table order, that says it matches. */
+const struct kernel *first_match(const struct node *n, const struct target *target);
+
 /* fold.c: values of constants, evaluated when they are needed. A node whose inputs are all constants is computed here,
  * with the scalar form of the runtime's kernels, and never runs in generated code. */
 bool node_is_foldable(const struct node *n);

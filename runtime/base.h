@@ -30,6 +30,11 @@
 #define CNNC_ALIGN(n) _Alignas(n)
 #endif
 
+/* The name of a kernel; one file can hold a kernel for several instruction sets, told apart by a suffix (simd_level.h). */
+#ifndef CNNC_FN
+#define CNNC_FN(name) name
+#endif
+
 /* Loops over the registers of a tile must vanish: an accumulator array that is indexed at run time lives in memory. */
 #define CNNC_PRAGMA(x) _Pragma(#x)
 #if defined(__clang__)

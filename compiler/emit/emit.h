@@ -35,6 +35,10 @@ bool emit_weights_c(struct emitter *e, FILE *f);    /* constants as C text */
 bool emit_weights_file(struct emitter *e, FILE *f); /* header and payload */
 void weights_identity(struct emitter *e);
 
+void print_run_signature(const struct emitter *e, FILE *f);
+const char *io_name(const struct emitter *e, struct arena *a, const char *prefix, struct tensor *const *list, int i);
+
+const char *c_string(struct arena *a, const char *s); /* with escapes, without quotes */
 const char *c_identifier(struct arena *a, const char *name); /* letters, digits and _, not beginning with a digit */
 
 /* The file of weights: this header, then the constants at their planned offsets. Little endian. */

@@ -6,6 +6,13 @@
 bool pass_canonicalise(struct graph *g, struct options *o)
 {
     (void)o;
+    for (int i = 0; i < g->nodes; i++) { /* what an expansion leaves may expand again */
+        struct node *n = g->node[i];
+        if (n->op->expand && n->op->expand(g, n))
+            i = -1;
+    }
+    if (g->diag->errors)
+        return false;
     for (int i = g->nodes - 1; i >= 0; i--) {
         struct node *n = g->node[i];
         if (strcmp(n->op->onnx, "Identity") != 0 || n->out[0]->is_output)

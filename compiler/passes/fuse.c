@@ -20,16 +20,17 @@ static void note_fused(struct graph *g, struct node *into, const struct node *n)
     into->fused = into->fused ? arena_printf(&g->arena, "%s, %s", into->fused, n->name) : n->name;
 }
 
-/* Merges n, the only reader of `through`, into the node that makes it. */
-static bool absorb_stage(struct graph *g, struct node *n, struct tensor *through)
+/* Merges n into the node that makes its operand number `value`, if nobody else reads that. */
+static bool absorb_stage(struct graph *g, struct node *n, int value)
 {
+    struct tensor *through = n->in[value];
     struct node *into = through->def;
     struct stage s = {0};
     struct tensor *operand[2] = {NULL, NULL};
     if (!into || into->pool || into->stages == CNNC_MAX_STAGES || through->users != 1 || through->is_output ||
         into->nout != 1 || !takes_epilogue(into))
         return false;
-    if (!n->op->as_stage || !n->op->as_stage(n, through, &s, operand) || n->nout != 1 ||
+    if (!n->op->as_stage || !n->op->as_stage(g, n, value, &s, operand) || n->nout != 1 ||
         !same_shape(through, n->out[0]) || through->dtype != n->out[0]->dtype)
         return false;
     for (int i = 0; i < s.inputs; i++)
@@ -94,7 +95,7 @@ bool pass_fuse(struct graph *g, struct options *o)
             bool last = true;
             for (int j = 0; j < n->nin; j++)
                 last &= j == k || !n->in[j] || made_before(n->in[j], t->def);
-            done = last && absorb_stage(g, n, t);
+            done = last && absorb_stage(g, n, k);
         }
         if (!done)
             done = absorb_pool(g, n);

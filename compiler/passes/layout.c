@@ -26,17 +26,17 @@ static struct tensor *reordered(struct graph *g, struct tensor *t, int block, st
             t->user[i]->id < before->id)
             return t->user[i]->out[0];
     struct node *n = t->def ? node_insert_after(g, t->def, op, NULL) : node_insert_before(g, g->node[0], op, NULL);
-    if (t->def && t->def->id > n->id)
-        n = n; /* insert_after keeps the order */
     n->name = arena_printf(&g->arena, "%s.%s", t->name, block ? "blocked" : "plain");
     node_input(g, n, t);
     struct tensor *r = node_output(g, n, unique_name(g, n->name));
     tensor_set_shape(r, t->rank, t->dim);
     r->dtype = t->dtype;
     r->layout.block = block;
-    n->kernel = op->kernels;
+    n->kernel = NULL; /* chosen at the end, when halos are known */
     return r;
 }
+
+static bool is_reorder(const struct node *n) { return n && strcmp(n->op->onnx, "Reorder") == 0; }
 
 static bool runs(const struct node *n) { return !n->folded && n->kernel; }
 
@@ -49,7 +49,7 @@ static void convert_inputs(struct graph *g, struct node *n, const struct target 
 {
     for (int i = 0; i < n->nin; i++) {
         struct tensor *t = n->in[i];
-        if (!is_activation(t) || strcmp(n->op->onnx, "Reorder") == 0)
+        if (!is_activation(t) || is_reorder(n))
             continue;
         int want = runs(n) && n->kernel->in_layout == LAYOUT_BLOCKED ? target->block : 0;
         if (t->rank < 3)
@@ -75,7 +75,6 @@ static void convert_output(struct graph *g, int i)
     n->name = arena_printf(&g->arena, "%s.plain", t->name);
     n->span = t->span;
     node_input(g, n, t);
-    n->kernel = op->kernels;
     out->is_output = true;
     out->keep = t->keep;
     const char *name = t->name; /* the user's name goes with the output */
@@ -97,7 +96,7 @@ static void add_halo(struct graph *g, struct node *n, int i)
     if (none)
         return;
     struct tensor *t = n->in[i];
-    if (is_pinned(t) || !t->def || !(t->def->kernel && t->def->kernel->views)) {
+    if (is_pinned(t) || !t->def || !(is_reorder(t->def) || (t->def->kernel && t->def->kernel->views))) {
         /* a copy of its own, in the same layout */
         const struct op *op = op_by_onnx("Reorder");
         struct node *r = node_insert_before(g, n, op, NULL);
@@ -107,7 +106,6 @@ static void add_halo(struct graph *g, struct node *n, int i)
         tensor_set_shape(copy, t->rank, t->dim);
         copy->dtype = t->dtype;
         copy->layout.block = t->layout.block;
-        r->kernel = op->kernels;
         node_set_input(g, n, i, copy);
         t = copy;
     }
@@ -134,6 +132,12 @@ bool pass_layout(struct graph *g, struct options *o)
                 add_halo(g, n, k);
                 i = n->id;
             }
+    }
+    for (int i = 0; i < g->nodes; i++) {
+        struct node *n = g->node[i];
+        if (is_reorder(n) && !(n->kernel = first_match(n, &o->target)))
+            return node_error(g, n, "'%s' of type %s cannot change its layout", n->in[0]->name,
+                              dtype_name(n->in[0]->dtype));
     }
     return graph_sort(g);
 }

@@ -22,6 +22,14 @@ static double conversion_cost(const struct node *n, const struct kernel *k, cons
     return bytes ? 2e-7 + bytes / 4e9 : 0;
 }
 
+const struct kernel *first_match(const struct node *n, const struct target *target)
+{
+    for (int i = 0; i < n->op->nkernels; i++)
+        if (!n->op->kernels[i].match || n->op->kernels[i].match(n, target))
+            return &n->op->kernels[i];
+    return NULL;
+}
+
 bool pass_select(struct graph *g, struct options *o)
 {
     for (int i = 0; i < g->nodes; i++) {

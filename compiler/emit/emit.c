@@ -1,0 +1,103 @@
+#include "emit.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { C_TEXT_LIMIT = 1 << 20 }; /* bytes of weights above which they go to a file of their own */
+
+const char *c_string(struct arena *a, const char *s)
+{
+    struct strbuf b = {0};
+    sb_add(&b, "");
+    for (; *s; s++)
+        if (*s == '"' || *s == '\\')
+            sb_addf(&b, "\\%c", *s);
+        else if (isprint((unsigned char)*s))
+            sb_addn(&b, s, 1);
+        else
+            sb_addf(&b, "\\%03o", (unsigned char)*s);
+    const char *r = arena_strdup(a, b.s);
+    sb_free(&b);
+    return r;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* "dir/net.c" and ".h" -> "dir/net.h" */
+static const char *with_ending(struct arena *a, const char *path, const char *ending)
+{
+    size_t n = strlen(path);
+    if (n > 2 && strcmp(path + n - 2, ".c") == 0)
+        n -= 2;
+    return arena_printf(a, "%.*s%s", (int)n, path, ending);
+}
+
+static bool file_error(struct graph *g, const char *path)
+{
+    diag_error_at(g->diag, path, "%s", strerror(errno));
+    return false;
+}
+
+bool emit(struct graph *g, const struct options *o)
+{
+    struct emitter e = {.g = g, .o = o};
+    e.name = c_identifier(&e.arena, o->name ? o->name : g->name);
+    char *upper = arena_strdup(&e.arena, e.name);
+    for (char *p = upper; *p; p++)
+        *p = (char)toupper((unsigned char)*p);
+    e.upper = upper;
+    const char *header = with_ending(&e.arena, o->output, ".h"), *weights = with_ending(&e.arena, o->output, ".weights");
+    e.header = base_name(header);
+    e.weights_in = o->weights_in;
+    if (e.weights_in == WEIGHTS_AUTO)
+        e.weights_in = g->weights_bytes <= C_TEXT_LIMIT ? WEIGHTS_C : WEIGHTS_FILE;
+    if (e.weights_in != WEIGHTS_C)
+        e.weights_file = base_name(weights);
+    weights_identity(&e);
+    emit_layers(&e);
+    parts_need(&e.parts, "open.h");
+
+    struct outfile c, h, w = {0};
+    bool ok = true;
+    if (!out_open(&c, o->output))
+        ok = file_error(g, o->output);
+    else if (!out_open(&h, header)) {
+        ok = file_error(g, header);
+        out_discard(&c);
+    } else if (e.weights_file && !out_open(&w, weights)) {
+        ok = file_error(g, weights);
+        out_discard(&c);
+        out_discard(&h);
+    } else {
+        emit_api(&e, h.f);
+        emit_source(&e, c.f);
+        ok = g->diag->errors == 0 && (!e.weights_file || emit_weights_file(&e, w.f));
+        if (!ok) {
+            if (g->diag->errors == 0)
+                file_error(g, weights);
+            out_discard(&c);
+            out_discard(&h);
+            if (e.weights_file)
+                out_discard(&w);
+        } else {
+            if (e.weights_file && !out_close(&w))
+                ok = file_error(g, weights);
+            if (!out_close(&h))
+                ok = file_error(g, header);
+            if (!out_close(&c))
+                ok = file_error(g, o->output);
+        }
+    }
+    sb_free(&e.parts);
+    sb_free(&e.defines);
+    sb_free(&e.instances);
+    sb_free(&e.layers);
+    arena_free(&e.arena);
+    return ok;
+}

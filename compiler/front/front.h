@@ -1,0 +1,17 @@
+/* The front ends: a file becomes a graph. */
+#ifndef FRONT_H
+#define FRONT_H
+
+#include "../pass.h"
+
+/* A .net text. NULL: errors were reported to d. Every node is inferred; parameters have no data yet. */
+struct graph *read_net(const char *path, const struct options *o, struct diag *d);
+
+/* An ONNX file, its initialisers mapped and not copied: they live until onnx_close. NULL: errors were reported. */
+struct graph *read_onnx(const char *path, const struct options *o, struct diag *d);
+
+/* Parameters from a safetensors file, by name; names and shapes that do not match are errors. The mapping lives as long
+ * as the program. */
+bool read_weights(struct graph *g, const char *path);
+
+#endif

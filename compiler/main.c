@@ -1,0 +1,135 @@
+/* cnnc: options, then the pipeline. */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emit/emit.h"
+#include "front/front.h"
+#include "pass.h"
+
+const char *argp_program_version = "cnnc 0.1";
+
+/* Everything that happens to a network between the file it comes from and the file it becomes. */
+static const struct pass passes[] = {
+    {"infer", pass_infer, "shapes, types and known values"},
+    {"canonicalise", pass_canonicalise, "exporters' debris goes"},
+    {"simplify", pass_simplify, "constants and batch norm fold, dead code goes"},
+    {"fuse", pass_fuse, "activations, additions and pools join the layer before"},
+    {"select", pass_select, "a kernel and a layout for every layer"},
+    {"layout", pass_layout, "the conversions that remain"},
+    {"schedule", pass_schedule, "the order of the run"},
+    {"plan", pass_plan, "places in the arena and among the weights"},
+};
+
+static const struct target targets[] = {
+    {.name = "portable", .block = 16, .winograd = true, .fuse = true, .max_error = 1e-4},
+    {.name = "cortex-m", .block = 1, .winograd = false, .fuse = true, .max_error = 1e-4},
+};
+
+enum { OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME };
+
+static const struct argp_option option_table[] = {
+    {"output", 'o', "FILE.c", 0, "write the C here; FILE.h and, for big networks, FILE.weights beside it", 0},
+    {"weights", OPT_WEIGHTS, "FILE", 0, "parameters from a safetensors file (.net); otherwise initialised from the seed", 0},
+    {"weights-in", OPT_WEIGHTS_IN, "c|file|incbin", 0, "where the weights go (default: by size)", 0},
+    {"seed", OPT_SEED, "N", 0, "seed of initial weights (default 1)", 0},
+    {"batch", OPT_BATCH, "N", 0, "samples in a run (default 1)", 0},
+    {"name", OPT_NAME, "NAME", 0, "prefix of the generated names (default: the network's)", 0},
+    {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
+    {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
+    {"dump", OPT_DUMP, "PASS", 0, "print the graph after a pass and stop", 0},
+    {0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    char *end = NULL;
+    switch (key) {
+    case 'o': o->output = arg; return 0;
+    case OPT_WEIGHTS: o->weights = arg; return 0;
+    case OPT_NAME: o->name = arg; return 0;
+    case OPT_DUMP: o->dump = arg; return 0;
+    case OPT_NO_FUSE: o->target.fuse = false; return 0;
+    case OPT_SEED:
+        o->seed = strtoull(arg, &end, 0);
+        if (end == arg || *end)
+            argp_error(state, "--seed=%s: expected a number", arg);
+        return 0;
+    case OPT_BATCH: {
+        long n = strtol(arg, &end, 10);
+        if (end == arg || *end || n < 1 || n > 1 << 20)
+            argp_error(state, "--batch=%s: expected a number of at least 1", arg);
+        o->batch = (int)n;
+        return 0;
+    }
+    case OPT_WEIGHTS_IN:
+        for (int i = WEIGHTS_C; i <= WEIGHTS_INCBIN; i++)
+            if (strcmp(arg, (const char *[]){"", "c", "file", "incbin"}[i]) == 0) {
+                o->weights_in = (enum weights_in)i;
+                return 0;
+            }
+        argp_error(state, "--weights-in=%s: expected c, file or incbin", arg);
+        return 0;
+    case OPT_TARGET:
+        for (size_t i = 0; i < COUNT(targets); i++)
+            if (strcmp(targets[i].name, arg) == 0) {
+                bool fuse = o->target.fuse;
+                o->target = targets[i];
+                o->target.fuse = fuse;
+                return 0;
+            }
+        argp_error(state, "--target=%s: expected portable or cortex-m", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->input)
+            argp_error(state, "more than one network: %s and %s", o->input, arg);
+        o->input = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!o->input)
+            argp_error(state, "no network given");
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+static bool ends_with(const char *s, const char *ending)
+{
+    size_t n = strlen(s), k = strlen(ending);
+    return n >= k && strcmp(s + n - k, ending) == 0;
+}
+
+static bool compile(struct graph *g, struct options *o)
+{
+    for (size_t i = 0; i < COUNT(passes); i++) {
+        if (!passes[i].run(g, o) || !graph_verify(g, passes[i].name))
+            return false;
+        if (o->dump && strcmp(o->dump, passes[i].name) == 0) {
+            graph_dump(g, stdout);
+            return true;
+        }
+    }
+    return !o->output || emit(g, o);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {option_table, parse_option, "NETWORK.net|MODEL.onnx",
+                                     "Compiles a neural network to one standalone C file.", NULL, NULL, NULL};
+    struct options o = {.target = targets[0], .batch = 1, .seed = 1};
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+
+    struct strbuf command = {0};
+    sb_add(&command, "cnnc");
+    for (int i = 1; i < argc; i++)
+        sb_addf(&command, " %s", argv[i]);
+    o.command = command.s;
+
+    struct diag d = {0};
+    struct graph *g = ends_with(o.input, ".onnx") ? read_onnx(o.input, &o, &d) : read_net(o.input, &o, &d);
+    bool ok = g && (!o.weights || read_weights(g, o.weights)) && compile(g, &o);
+    graph_free(g);
+    sb_free(&command);
+    return ok && d.errors == 0 ? 0 : 1;
+}
