@@ -1,0 +1,196 @@
+/* Arithmetic, comparisons, logic, bits and functions of single elements. */
+#include "elementwise_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A run-time extent of an operand's axis is the result's, unless the axis is broadcast. */
+static void broadcast_extents(struct node *n)
+{
+    struct tensor *y = n->out[0];
+    for (int i = 0; i < n->nin; i++) {
+        const struct tensor *t = n->in[i];
+        for (int k = 0; t && k < t->rank; k++)
+            if (t->extent[k] && y->rank >= t->rank)
+                y->extent[k + y->rank - t->rank] = t->extent[k];
+    }
+}
+
+bool elementwise_infer(struct graph *g, struct node *n)
+{
+    const bool where = strcmp(n->op->onnx, "Where") == 0, pow = strcmp(n->op->onnx, "Pow") == 0;
+    const bool sum = strcmp(n->op->onnx, "Mean") == 0;
+    const type_set allowed = elementwise_types(sum ? "Sum" : n->op->onnx);
+    if (where) {
+        if (!check_type(g, n, 0, TYPE(DT_BOOL)) || !check_same_types(g, n, 1, allowed))
+            return false;
+    } else if (pow) {
+        if (!check_type(g, n, 0, allowed) || !check_type(g, n, 1, allowed))
+            return false;
+    } else if (!check_same_types(g, n, 0, allowed)) {
+        return false;
+    }
+    if (!infer_broadcast(g, n))
+        return false;
+    n->out[0]->dtype = elementwise_to_bool(n) ? DT_BOOL : n->in[where ? 1 : 0]->dtype;
+    broadcast_extents(n);
+    return true;
+}
+
+void elementwise_flops(const struct node *n, struct cost *c)
+{
+    cost_per_element(n, c, n->op->max_in < 0 ? MAX(1, n->nin - 1) : 1);
+}
+
+/* ---- Sum, Mean, Max, Min of any number ---------------------------------------------------------------------------- */
+
+static bool variadic_expand(struct graph *g, struct node *n)
+{
+    const bool mean = strcmp(n->op->onnx, "Mean") == 0;
+    const struct op *pair = op_by_onnx(mean || strcmp(n->op->onnx, "Sum") == 0 ? "Add" : n->op->onnx);
+    const struct op *last = n->nin == 1 ? op_by_onnx("Identity") : mean ? op_by_onnx("Div") : pair;
+    struct tensor *sum = n->in[0], *result = n->out[0];
+    if (n->nin == 2 && !mean && pair == n->op)
+        return false;
+    for (int i = 1; i < n->nin; i++) {
+        const bool ends = i == n->nin - 1 && !mean;
+        struct node *add = node_insert_before(g, n, pair, n->name);
+        node_input(g, add, sum);
+        node_input(g, add, n->in[i]);
+        sum = node_output(g, add, ends ? result->name : unique_name(g, n->name));
+        if (!add->op->infer(g, add))
+            return false;
+    }
+    if (n->nin == 1 || mean) {
+        struct node *end = node_insert_before(g, n, last, n->name);
+        node_input(g, end, sum);
+        if (n->nin > 1) {
+            struct tensor *count = tensor_f32(g, unique_name(g, n->name), (float)n->nin);
+            count->dtype = sum->dtype;
+            if (sum->dtype != DT_F32) {
+                count = tensor_const(g, unique_name(g, n->name), sum->dtype, 0, NULL, NULL);
+                type_store_float(sum->dtype, (void *)count->data, 0, n->nin);
+            }
+            node_input(g, end, count);
+        }
+        sum = node_output(g, end, result->name);
+        if (!end->op->infer(g, end))
+            return false;
+    }
+    replace_tensor(g, result, sum);
+    node_remove(g, n);
+    return true;
+}
+
+/* ---- stages ----------------------------------------------------------------------------------------------------- */
+
+/* Add and Mul of a whole tensor, or of one value per channel; Sub and Div by constants. */
+bool binary_stage(struct graph *g, const struct node *n, int value, struct stage *s, struct tensor *operand[2])
+{
+    struct tensor *v = n->in[value], *other = n->in[1 - value], *y = n->out[0];
+    const char *op = n->op->onnx;
+    const bool add = strcmp(op, "Add") == 0, sub = strcmp(op, "Sub") == 0, mul = strcmp(op, "Mul") == 0;
+    if (y->dtype != DT_F32 || !same_shape(v, y) || v == other || y->rank < 2)
+        return false;
+    if ((add || mul) && same_shape(other, y) && !tensor_is_const(other)) {
+        s->op = add ? CNNC_ST_ADD : CNNC_ST_MUL;
+        s->inputs = 1;
+        operand[0] = other;
+        return true;
+    }
+    struct tensor *c = per_channel(g, other, y);
+    if (!c || (value != 0 && !add && !mul))
+        return false;
+    if (sub || !(add || mul)) {
+        if (!c->data)
+            return false;
+        float *negated = xmalloc(sizeof *negated * (size_t)y->dim[1]);
+        for (int64_t i = 0; i < y->dim[1]; i++)
+            negated[i] = sub ? -((const float *)c->data)[i] : 1 / ((const float *)c->data)[i];
+        c = tensor_const(g, unique_name(g, n->name), DT_F32, 1, &y->dim[1], negated);
+        free(negated);
+    }
+    s->op = CNNC_ST_SCALE;
+    s->inputs = 2;
+    operand[0] = add || sub ? filled(g, n->name, y->dim[1], 1) : c;
+    operand[1] = add || sub ? c : filled(g, n->name, y->dim[1], 0);
+    return true;
+}
+
+/* ---- the table -------------------------------------------------------------------------------------------------- */
+
+/* clang-format off */
+#define ROW(symbol, onnx_, net_, aliases_, flags_, least, most, doc_, ...)                                              \
+    const struct op symbol = {.onnx = onnx_, .net = net_, .net_aliases = aliases_, .doc = doc_, .min_in = least,         \
+        .max_in = most, .net_in = most, .max_out = 1, .flags = OP_ELEMENTWISE | (flags_), .infer = elementwise_infer,     \
+        .cost = elementwise_flops, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS, __VA_ARGS__}
+#define UNARY(symbol, onnx, net, aliases, doc) ROW(symbol, onnx, net, aliases, OP_UNARY, 1, 1, doc, .grad = NULL)
+#define BINARY(symbol, onnx, net, aliases, flags, doc) ROW(symbol, onnx, net, aliases, flags, 2, 2, doc, .grad = NULL)
+#define WITH_ATTRS(table) .attrs = table, .nattrs = COUNT(table)
+
+ROW(op_add, "Add", "add", NULL, OP_COMMUTATIVE, 2, 2, "a + b, broadcast", .as_stage = binary_stage);
+ROW(op_sub, "Sub", "sub", "subtract", 0, 2, 2, "a - b, broadcast", .as_stage = binary_stage);
+ROW(op_mul, "Mul", "mul", "multiply", OP_COMMUTATIVE, 2, 2, "a * b, broadcast", .as_stage = binary_stage);
+ROW(op_div, "Div", "div", "divide", 0, 2, 2, "a / b, broadcast; integers are truncated", .as_stage = binary_stage);
+ROW(op_max, "Max", "max", "maximum", OP_COMMUTATIVE, 1, -1, "largest of its operands, broadcast", .expand = variadic_expand);
+ROW(op_min, "Min", "min", "minimum", OP_COMMUTATIVE, 1, -1, "smallest of its operands, broadcast", .expand = variadic_expand);
+ROW(op_sum, "Sum", "sum", NULL, OP_COMMUTATIVE, 1, -1, "sum of its operands, broadcast", .expand = variadic_expand);
+ROW(op_mean, "Mean", "mean", NULL, OP_COMMUTATIVE, 1, -1, "mean of its operands, broadcast", .expand = variadic_expand);
+BINARY(op_pow, "Pow", "pow", NULL, 0, "a to the power of b, broadcast");
+
+static const struct attr_def mod_attrs[] = {
+    {"fmod", "fmod", A_BOOL, 0, 0, NULL, "the result has the sign of a (as C), not of b (as Python)"},
+};
+ROW(op_mod, "Mod", "mod", NULL, 0, 2, 2, "remainder of a / b, broadcast", WITH_ATTRS(mod_attrs));
+
+BINARY(op_equal, "Equal", "equal", NULL, OP_COMMUTATIVE, "a == b");
+BINARY(op_less, "Less", "less", NULL, 0, "a < b");
+BINARY(op_less_equal, "LessOrEqual", "less_equal", NULL, 0, "a <= b");
+BINARY(op_greater, "Greater", "greater", NULL, 0, "a > b");
+BINARY(op_greater_equal, "GreaterOrEqual", "greater_equal", NULL, 0, "a >= b");
+BINARY(op_and, "And", "logical_and", NULL, OP_COMMUTATIVE, "a and b");
+BINARY(op_or, "Or", "logical_or", NULL, OP_COMMUTATIVE, "a or b");
+BINARY(op_xor, "Xor", "logical_xor", NULL, OP_COMMUTATIVE, "either a or b");
+UNARY(op_not, "Not", "logical_not", NULL, "not a");
+ROW(op_where, "Where", "where", NULL, 0, 3, 3, "b where a is true, c elsewhere, broadcast", .grad = NULL);
+
+BINARY(op_bitwise_and, "BitwiseAnd", "bitwise_and", NULL, OP_COMMUTATIVE, "bits that both have");
+BINARY(op_bitwise_or, "BitwiseOr", "bitwise_or", NULL, OP_COMMUTATIVE, "bits that either has");
+BINARY(op_bitwise_xor, "BitwiseXor", "bitwise_xor", NULL, OP_COMMUTATIVE, "bits that one has");
+UNARY(op_bitwise_not, "BitwiseNot", "bitwise_not", NULL, "all bits turned over");
+
+static const struct attr_def shift_attrs[] = {
+    {"direction", "direction", A_STRING, AT_REQUIRED, 0, "LEFT:LEFT|RIGHT", "which way"},
+};
+ROW(op_bit_shift, "BitShift", "bit_shift", NULL, 0, 2, 2, "a shifted by b bits", WITH_ATTRS(shift_attrs));
+
+UNARY(op_abs, "Abs", "abs", NULL, "magnitude");
+UNARY(op_neg, "Neg", "neg", "negate", "-a");
+UNARY(op_sign, "Sign", "sign", NULL, "-1, 0 or 1");
+UNARY(op_reciprocal, "Reciprocal", "reciprocal", NULL, "1 / a");
+UNARY(op_sqrt, "Sqrt", "sqrt", NULL, "square root");
+UNARY(op_ceil, "Ceil", "ceil", NULL, "next integer upwards");
+UNARY(op_floor, "Floor", "floor", NULL, "next integer downwards");
+UNARY(op_round, "Round", "round", NULL, "nearest integer, halves to even");
+UNARY(op_exp, "Exp", "exp", NULL, "e to the power of a");
+UNARY(op_log, "Log", "log", NULL, "natural logarithm");
+UNARY(op_sin, "Sin", "sin", NULL, "sine");
+UNARY(op_cos, "Cos", "cos", NULL, "cosine");
+UNARY(op_tan, "Tan", "tan", NULL, "tangent");
+UNARY(op_asin, "Asin", "asin", NULL, "inverse sine");
+UNARY(op_acos, "Acos", "acos", NULL, "inverse cosine");
+UNARY(op_atan, "Atan", "atan", NULL, "inverse tangent");
+UNARY(op_sinh, "Sinh", "sinh", NULL, "hyperbolic sine");
+UNARY(op_cosh, "Cosh", "cosh", NULL, "hyperbolic cosine");
+UNARY(op_asinh, "Asinh", "asinh", NULL, "inverse hyperbolic sine");
+UNARY(op_acosh, "Acosh", "acosh", NULL, "inverse hyperbolic cosine");
+UNARY(op_atanh, "Atanh", "atanh", NULL, "inverse hyperbolic tangent");
+UNARY(op_erf, "Erf", "erf", NULL, "error function");
+UNARY(op_is_nan, "IsNaN", "is_nan", NULL, "not a number");
+
+static const struct attr_def is_inf_attrs[] = {
+    {"detect_negative", "negative", A_BOOL, 0, 1, NULL, "true for -infinity"},
+    {"detect_positive", "positive", A_BOOL, 0, 1, NULL, "true for +infinity"},
+};
+ROW(op_is_inf, "IsInf", "is_inf", NULL, OP_UNARY, 1, 1, "infinite", WITH_ATTRS(is_inf_attrs));
+/* clang-format on */
