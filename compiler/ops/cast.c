@@ -19,7 +19,7 @@ static void cast_name(const struct node *n, struct strbuf *name, struct strbuf *
 {
     char tag[24];
     cast_tag(n, tag);
-    sb_addf(name, "cast_%s_%s", type_tag(n->in[0]->dtype), tag);
+    sb_addf(name, "cnnc_cast_%s_%s", type_tag(n->in[0]->dtype), tag);
     sb_addf(define, "CNNC_CAST(CNNC_FN(cnnc_cast_%s_%s), %s, %s)\n", type_tag(n->in[0]->dtype), tag,
             type_tag(n->in[0]->dtype), tag);
 }

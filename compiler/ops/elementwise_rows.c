@@ -229,10 +229,10 @@ static void elementwise_name(const struct node *n, struct strbuf *name, struct s
     const struct row *row = find_row(n);
     const bool mixed = mixed_types(n), wide = mixed || n->in[typed_input(n)]->dtype == DT_F64;
     const size_t at = name->n;
-    sb_addf(name, "ew_%s_%s", row->op, type_tag(n->in[typed_input(n)]->dtype));
+    sb_addf(name, "cnnc_ew_%s_%s", row->op, type_tag(n->in[typed_input(n)]->dtype));
     if (mixed)
         sb_addf(name, "_%s", type_tag(n->in[1]->dtype));
-    sb_addf(define, "CNNC_ELEMENTWISE_%d(CNNC_FN(cnnc_%s)", row->inputs, name->s + at);
+    sb_addf(define, "CNNC_ELEMENTWISE_%d(CNNC_FN(%s)", row->inputs, name->s + at);
     for (int i = 0; i < row->inputs; i++) {
         const struct tensor *t = input(n, i);
         sb_addf(define, ", %s", type_tag(t ? t->dtype : n->in[0]->dtype));
@@ -241,6 +241,14 @@ static void elementwise_name(const struct node *n, struct strbuf *name, struct s
         sb_addf(define, ", %s, double, CNNC_CONVERT_%s(pow(a, b)))\n", type_tag(n->out[0]->dtype), type_tag(n->out[0]->dtype));
     else
         sb_addf(define, ", %s, %s, %s)\n", type_tag(n->out[0]->dtype), compute_type(row->class, wide), row->expression);
+}
+
+/* The kernel reads as many operands as its row has. */
+static void elementwise_prepare(struct graph *g, struct node *n, const struct target *target)
+{
+    (void)target;
+    while (n->nin < find_row(n)->inputs)
+        node_input(g, n, NULL);
 }
 
 static bool elementwise_match(const struct node *n, const struct target *target)
@@ -417,9 +425,9 @@ static void elementwise_run(const struct node *n, const void *geometry, const vo
 
 const struct kernel elementwise_kernels[ELEMENTWISE_KERNELS] = {
     {.part = "elementwise.h", .geometry = &elementwise_geometry, .in_layout = LAYOUT_PLAIN, .out_layout = LAYOUT_PLAIN,
-     .inplace = true, .match = elementwise_match, .cost = elementwise_cost, .fill = elementwise_fill,
-     .name_of = elementwise_name, .run = elementwise_run},
+     .inplace = true, .match = elementwise_match, .cost = elementwise_cost, .prepare = elementwise_prepare,
+     .fill = elementwise_fill, .name_of = elementwise_name, .run = elementwise_run},
     {.part = "elementwise.h", .geometry = &elementwise_geometry, .in_layout = LAYOUT_BLOCKED,
      .out_layout = LAYOUT_BLOCKED, .inplace = true, .match = blocked_match, .cost = elementwise_cost,
-     .fill = elementwise_fill, .name_of = elementwise_name},
+     .prepare = elementwise_prepare, .fill = elementwise_fill, .name_of = elementwise_name},
 };

@@ -1,0 +1,115 @@
+/* Gemm (a dense layer) and MatMul. */
+#include "shared.h"
+
+#include <string.h>
+
+#define GEMM_TYPES (TYPES_FLOAT | TYPE(DT_I32) | TYPE(DT_I64) | TYPE(DT_U32) | TYPE(DT_U64))
+
+/* ---- Gemm ------------------------------------------------------------------------------------------------------- */
+
+/* y = x weight^T + bias, of everything that a batch's item holds. */
+static bool dense_params(struct graph *g, struct node *n)
+{
+    if (n->nin > 1)
+        return true;
+    if (!check_rank(g, n, 0, 2, MAX_RANK))
+        return false;
+    if (n->in[0]->rank > 2) {
+        const struct op *flatten = op_by_onnx("Flatten");
+        struct node *flat = node_insert_before(g, n, flatten, arena_printf(&g->arena, "%s.flatten", n->name));
+        node_input(g, flat, n->in[0]);
+        struct tensor *row = node_output(g, flat, unique_name(g, flat->name));
+        if (!flatten->infer(g, flat))
+            return false;
+        node_set_input(g, n, 0, row);
+    }
+    const int64_t units = attr_i(n, "units"), inputs = n->in[0]->dim[1];
+    if (inputs < 1)
+        return node_error(g, n, "its operand has no elements");
+    set_attr_i(g, n, "transB", 1);
+    param_new(g, n, "weight", 2, (int64_t[]){units, inputs}, INIT_XAVIER, (int)inputs, (int)units);
+    if (attr_i(n, "bias"))
+        param_new(g, n, "bias", 1, &units, INIT_ZERO, 0, 0);
+    return true;
+}
+
+static bool gemm_infer(struct graph *g, struct node *n)
+{
+    if (!check_rank(g, n, 0, 2, 2) || !check_rank(g, n, 1, 2, 2) || !check_same_types(g, n, 0, GEMM_TYPES))
+        return false;
+    const struct tensor *a = n->in[0], *b = n->in[1], *c = input(n, 2);
+    const bool ta = attr_i(n, "transA") != 0, tb = attr_i(n, "transB") != 0;
+    const int64_t dim[2] = {a->dim[ta], b->dim[!tb]};
+    char sa[160], sb[160];
+    if (a->dim[!ta] != b->dim[tb])
+        return node_error(g, n, "matrices %s%s and %s%s cannot be multiplied: %lld columns, %lld rows", shape_text(a, sa),
+                          ta ? " (transposed)" : "", shape_text(b, sb), tb ? " (transposed)" : "",
+                          (long long)a->dim[!ta], (long long)b->dim[tb]);
+    if (c) {
+        int rank;
+        int64_t whole[MAX_RANK];
+        if (c->rank > 2 || !broadcast_dims(2, dim, c->rank, c->dim, &rank, whole) || whole[0] != dim[0] || whole[1] != dim[1])
+            return node_error(g, n, "bias of shape %s does not fit a result of shape %lldx%lld", shape_text(c, sa),
+                              (long long)dim[0], (long long)dim[1]);
+    }
+    set_output(n, 0, a->dtype, 2, dim);
+    return true;
+}
+
+static void gemm_cost(const struct node *n, struct cost *c)
+{
+    c->macs = tensor_count(n->out[0]) * n->in[0]->dim[attr_i(n, "transA") ? 0 : 1];
+    c->flops = 0;
+}
+
+/* ---- MatMul ----------------------------------------------------------------------------------------------------- */
+
+static bool matmul_infer(struct graph *g, struct node *n)
+{
+    const struct tensor *a = n->in[0], *b = n->in[1];
+    int rank;
+    int64_t dim[MAX_RANK + 2];
+    char sa[160], sb[160];
+    if (!check_rank(g, n, 0, 1, MAX_RANK) || !check_rank(g, n, 1, 1, MAX_RANK) || !check_same_types(g, n, 0, GEMM_TYPES))
+        return false;
+    const int64_t columns = a->dim[a->rank - 1], rows = b->dim[b->rank > 1 ? b->rank - 2 : 0];
+    if (columns != rows)
+        return node_error(g, n, "matrices %s and %s cannot be multiplied: %lld columns, %lld rows", shape_text(a, sa),
+                          shape_text(b, sb), (long long)columns, (long long)rows);
+    if (!broadcast_dims(MAX(a->rank - 2, 0), a->dim, MAX(b->rank - 2, 0), b->dim, &rank, dim))
+        return node_error(g, n, "stacks of matrices %s and %s do not fit each other", shape_text(a, sa), shape_text(b, sb));
+    if (a->rank > 1)
+        dim[rank++] = a->dim[a->rank - 2];
+    if (b->rank > 1)
+        dim[rank++] = b->dim[b->rank - 1];
+    set_output(n, 0, a->dtype, rank, dim);
+    for (int i = 0; i + 1 < a->rank && a->rank == rank; i++)
+        n->out[0]->extent[i] = a->extent[i];
+    return true;
+}
+
+static void matmul_cost(const struct node *n, struct cost *c)
+{
+    c->macs = tensor_count(n->out[0]) * n->in[0]->dim[n->in[0]->rank - 1];
+    c->flops = 0;
+}
+
+/* ---- the table -------------------------------------------------------------------------------------------------- */
+
+static const struct attr_def gemm_attrs[] = {
+    {NULL, "units", A_INT, AT_NET | AT_POS | AT_REQUIRED | AT_POSITIVE, 0, NULL, "number of outputs"},
+    {NULL, "bias", A_BOOL, AT_NET, 1, NULL, "adds a learned value to each output"},
+    {"alpha", NULL, A_FLOAT, 0, 1, NULL, "factor of the product"},
+    {"beta", NULL, A_FLOAT, 0, 1, NULL, "factor of the bias"},
+    {"transA", NULL, A_BOOL, 0, 0, NULL, "the first matrix is transposed"},
+    {"transB", NULL, A_BOOL, 0, 0, NULL, "the second matrix is transposed"},
+};
+const struct op op_gemm = {
+    .onnx = "Gemm", .net = "dense", .net_aliases = "linear|fc|fully_connected", .doc = "x times a learned matrix, plus a bias",
+    .attrs = gemm_attrs, .nattrs = COUNT(gemm_attrs), .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
+    .params = dense_params, .infer = gemm_infer, .cost = gemm_cost,
+};
+const struct op op_matmul = {
+    .onnx = "MatMul", .net = "matmul", .doc = "product of two matrices, or stacks of them",
+    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .infer = matmul_infer, .cost = matmul_cost,
+};
