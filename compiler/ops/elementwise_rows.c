@@ -428,6 +428,6 @@ const struct kernel elementwise_kernels[ELEMENTWISE_KERNELS] = {
      .inplace = true, .match = elementwise_match, .cost = elementwise_cost, .prepare = elementwise_prepare,
      .fill = elementwise_fill, .name_of = elementwise_name, .run = elementwise_run},
     {.part = "elementwise.h", .geometry = &elementwise_geometry, .in_layout = LAYOUT_BLOCKED,
-     .out_layout = LAYOUT_BLOCKED, .inplace = true, .match = blocked_match, .cost = elementwise_cost,
+     .out_layout = LAYOUT_BLOCKED, .inplace = true, .views = true, .match = blocked_match, .cost = elementwise_cost,
      .prepare = elementwise_prepare, .fill = elementwise_fill, .name_of = elementwise_name},
 };
