@@ -80,6 +80,8 @@ void graph_free(struct graph *g)
     free(g->input);
     free(g->output);
     arena_free(&g->arena);
+    if (g->release)
+        g->release(g->release_arg);
     free(g);
 }
 

@@ -157,6 +157,8 @@ struct graph {
     int nlayers;
     int64_t arena_bytes, arena_lower_bound, weights_bytes;
     int64_t scratch_bytes; /* per thread */
+    void (*release)(void *); /* what constants point into (a mapped file), given back by graph_free */
+    void *release_arg;
     void *train;           /* settings of a train section (front/ast.h), or NULL */
 };
 

@@ -5,6 +5,7 @@
 
 #include "emit/emit.h"
 #include "front/front.h"
+#include "front/onnx.h"
 #include "pass.h"
 
 const char *argp_program_version = "cnnc 0.1";
@@ -26,7 +27,7 @@ static const struct target targets[] = {
     {.name = "cortex-m", .block = 1, .winograd = false, .fuse = true, .max_error = 1e-4},
 };
 
-enum { OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME };
+enum { OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE, OPT_FIX_INPUT };
 
 static const struct argp_option option_table[] = {
     {"output", 'o', "FILE.c", 0, "write the C here; FILE.h and, for big networks, FILE.weights beside it", 0},
@@ -35,16 +36,21 @@ static const struct argp_option option_table[] = {
     {"seed", OPT_SEED, "N", 0, "seed of initial weights (default 1)", 0},
     {"batch", OPT_BATCH, "N", 0, "samples in a run (default 1)", 0},
     {"name", OPT_NAME, "NAME", 0, "prefix of the generated names (default: the network's)", 0},
+    {"dim", OPT_DIM, "N=SIZE", 0, "ONNX: the size of a symbolic dimension (default of the batch: 1)", 0},
+    {"input-shape", OPT_INPUT_SHAPE, "INPUT=1,3,224,224", 0, "ONNX: the shape of an input", 0},
+    {"fix-input", OPT_FIX_INPUT, "INPUT=FILE", 0, "ONNX: an input becomes the constant that a .pb or .npy file holds", 0},
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
     {"dump", OPT_DUMP, "PASS", 0, "print the graph after a pass and stop", 0},
     {0},
 };
 
+static struct import_options import_options;
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
-    char *end = NULL;
+    char *end = NULL, err[CNNC_ERROR_BYTES];
     switch (key) {
     case 'o': o->output = arg; return 0;
     case OPT_WEIGHTS: o->weights = arg; return 0;
@@ -55,6 +61,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->seed = strtoull(arg, &end, 0);
         if (end == arg || *end)
             argp_error(state, "--seed=%s: expected a number", arg);
+        return 0;
+    case OPT_DIM:
+        if (!import_add_dim(&import_options, arg, err))
+            argp_error(state, "--dim: %s", err);
+        return 0;
+    case OPT_INPUT_SHAPE:
+        if (!import_add_shape(&import_options, arg, err))
+            argp_error(state, "--input-shape: %s", err);
+        return 0;
+    case OPT_FIX_INPUT:
+        if (!import_add_fix(&import_options, arg, err))
+            argp_error(state, "--fix-input: %s", err);
         return 0;
     case OPT_BATCH: {
         long n = strtol(arg, &end, 10);
@@ -117,7 +135,7 @@ int main(int argc, char **argv)
 {
     static const struct argp argp = {option_table, parse_option, "NETWORK.net|MODEL.onnx",
                                      "Compiles a neural network to one standalone C file.", NULL, NULL, NULL};
-    struct options o = {.target = targets[0], .batch = 1, .seed = 1};
+    struct options o = {.target = targets[0], .batch = 1, .seed = 1, .import = &import_options};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
 
     struct strbuf command = {0};

@@ -10,6 +10,7 @@ struct options {
     const char *input, *output; /* output: the .c; the .h and weights stand beside it */
     const char *name;           /* prefix of the generated names; NULL: the network's */
     const char *weights;        /* safetensors to read; NULL: the ONNX file's own, or initialised from the seed */
+    const struct import_options *import; /* what is said about an ONNX file's inputs (front/onnx.h) */
     const char *command;        /* the command line, for the generated file's head; no paths but the user's own */
     struct target target;
     enum weights_in weights_in;

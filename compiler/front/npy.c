@@ -1,17 +1,17 @@
 /* NumPy's .npy: a magic, a Python dictionary as text, the numbers. */
 #include "tensor_file.h"
 
-#include "onnx.pb-c.h"
+#include "../ir.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const struct {
     char code[4];
-    int dtype;
+    enum dtype dtype;
 } npy_type[] = {
-    { "f2", 10 }, { "f4", 1 }, { "f8", 11 }, { "i1", 3 }, { "i2", 5 }, { "i4", 6 }, { "i8", 7 }, { "u1", 2 },
-    { "u2", 4 },  { "u4", 12 }, { "u8", 13 }, { "b1", 9 }, { "c8", 14 }, { "c16", 15 },
+    { "f2", DT_F16 }, { "f4", DT_F32 }, { "f8", DT_F64 }, { "i1", DT_I8 }, { "i2", DT_I16 }, { "i4", DT_I32 }, { "i8", DT_I64 },
+    { "u1", DT_U8 }, { "u2", DT_U16 }, { "u4", DT_U32 }, { "u8", DT_U64 }, { "b1", DT_BOOL }, { "c8", DT_C64 }, { "c16", DT_C128 },
 };
 
 /* The text behind 'key': in the header, or NULL. */
@@ -120,9 +120,9 @@ bool npy_read(struct tensor_data *t, const uint8_t *data, size_t bytes, char *er
     if (!descr || !order || !shape)
         return reader_fail(err, ".npy: bad header");
     bool ok = parse_type(t, descr, &swap, err) && parse_shape(t, shape, err) && tensor_data_count(t, err) &&
-              tensor_data_from_bytes(t, data + start + length, bytes - start - length, true, err);
+              tensor_data_from_bytes(t, data + start + length, bytes - start - length, NULL, err);
     if (ok && swap) {
-        bool complex = t->dtype == ONNX__TENSOR_PROTO__DATA_TYPE__COMPLEX64 || t->dtype == ONNX__TENSOR_PROTO__DATA_TYPE__COMPLEX128;
+        bool complex = t->dtype == DT_C64 || t->dtype == DT_C128;
         size_t size = element_bytes(t->dtype) / (complex ? 2 : 1);
         swap_bytes(t->owned, t->bytes / size, size);
     }

@@ -9,6 +9,8 @@
 #ifndef CNNC_ONNX_WIRE_H
 #define CNNC_ONNX_WIRE_H
 
+#include "mapping.h"
+
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,6 +36,7 @@ struct wire_scan {
     size_t chunks;
     struct wire_bulk *bulk; /* indexed by TensorProto.bulk */
     size_t bulks;
+    struct mapping map; /* of the file, where the caller sets it: it outlives the tensors, which then need not be copied */
 };
 
 /* root: &onnx__model_proto__descriptor or another message of grammar/onnx.proto. The bytes must outlive the scan's users.

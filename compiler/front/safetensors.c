@@ -1,6 +1,6 @@
 #include "safetensors.h"
 
-#include "../util.h"
+#include "../ir.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,23 +10,23 @@
 
 static const struct {
     const char *name;
-    int dtype;
+    enum dtype dtype;
 } type_name[] = {
-    { "F32", 1 },  { "U8", 2 },   { "I8", 3 },   { "U16", 4 },  { "I16", 5 },  { "I32", 6 },      { "I64", 7 },
-    { "BOOL", 9 }, { "F16", 10 }, { "F64", 11 }, { "U32", 12 }, { "U64", 13 }, { "C64", 14 },     { "BF16", 16 },
-    { "F8_E4M3", 17 }, { "F8_E5M2", 19 }, { "F8_E8M0", 24 },
+    { "F32", DT_F32 }, { "U8", DT_U8 }, { "I8", DT_I8 }, { "U16", DT_U16 }, { "I16", DT_I16 }, { "I32", DT_I32 }, { "I64", DT_I64 },
+    { "BOOL", DT_BOOL }, { "F16", DT_F16 }, { "F64", DT_F64 }, { "U32", DT_U32 }, { "U64", DT_U64 }, { "C64", DT_C64 }, { "BF16", DT_BF16 },
+    { "F8_E4M3", DT_F8E4M3FN }, { "F8_E5M2", DT_F8E5M2 }, { "F8_E8M0", DT_F8E8M0 },
 };
 
-static int type_of(const char *name)
+static enum dtype type_of(const char *name)
 {
     for (size_t i = 0; i < COUNT(type_name); i++)
         if (strcmp(type_name[i].name, name) == 0)
             return type_name[i].dtype;
-    return 0;
+    return DT_NONE;
 }
 
 /* One entry of the header: {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}. */
-static bool read_entry(struct safetensor *t, json_t *entry, const uint8_t *data, size_t room, char *err)
+static bool read_entry(struct safetensor *t, json_t *entry, const struct mapping *map, const uint8_t *data, size_t room, char *err)
 {
     const char *type = json_string_value(json_object_get(entry, "dtype"));
     json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
@@ -53,7 +53,7 @@ static bool read_entry(struct safetensor *t, json_t *entry, const uint8_t *data,
     if (!json_is_integer(b) || !json_is_integer(e) || begin < 0 || end < begin || (uintmax_t)end > room)
         return reader_fail(err, "tensor '%.100s': data_offsets lie outside the file's %zu bytes of data", t->name, room);
     t->begin = (size_t)begin;
-    if (!tensor_data_from_bytes(v, data + begin, (size_t)(end - begin), false, why))
+    if (!tensor_data_from_bytes(v, data + begin, (size_t)(end - begin), map, why))
         return reader_fail(err, "tensor '%.100s': %.300s", t->name, why);
     return true;
 }
@@ -88,7 +88,7 @@ static bool read_header(struct safetensors *s, char *err)
                 continue;
             struct safetensor *t = &s->tensor[s->tensors++];
             t->name = xstrdup(name);
-            ok = ok && read_entry(t, entry, s->map.data + 8 + length, room, err);
+            ok = ok && read_entry(t, entry, &s->map, s->map.data + 8 + length, room, err);
         }
     json_decref(header);
     if (!ok)
@@ -154,7 +154,7 @@ bool safetensors_write(const char *path, const struct safetensor *tensor, size_t
             if (element_bytes(v->dtype) != size)
                 continue;
             size_t type = 0;
-            while (type < COUNT(type_name) && type_name[type].dtype != v->dtype)
+            while (type < COUNT(type_name) && type_name[type].dtype != (enum dtype)v->dtype)
                 type++;
             if (type == COUNT(type_name)) {
                 ok = reader_fail(err, "safetensors has no type for %s ('%.100s')", element_name(v->dtype), tensor[i].name);

@@ -1,5 +1,6 @@
 #include "tensor_file.h"
 
+#include "../ir.h"
 #include "onnx.pb-c.h"
 #include "onnx_wire.h"
 
@@ -8,38 +9,41 @@
 
 enum { RAW_DATA = 9 };
 
-/* One row per TensorProto.DataType: bits in a file, bytes in memory, and the field that holds typed (not raw) data. */
-static const struct {
-    const char *name;
-    uint8_t bits, bytes, field;
-} element[] = {
-    { "undefined", 0, 0, 0 },     { "float32", 32, 4, 4 },        { "uint8", 8, 1, 5 },         { "int8", 8, 1, 5 },
-    { "uint16", 16, 2, 5 },       { "int16", 16, 2, 5 },          { "int32", 32, 4, 5 },        { "int64", 64, 8, 7 },
-    { "string", 0, 0, 6 },        { "bool", 8, 1, 5 },            { "float16", 16, 2, 5 },      { "float64", 64, 8, 10 },
-    { "uint32", 32, 4, 11 },      { "uint64", 64, 8, 11 },        { "complex64", 64, 8, 4 },    { "complex128", 128, 16, 10 },
-    { "bfloat16", 16, 2, 5 },     { "float8e4m3fn", 8, 1, 5 },    { "float8e4m3fnuz", 8, 1, 5 }, { "float8e5m2", 8, 1, 5 },
-    { "float8e5m2fnuz", 8, 1, 5 }, { "uint4", 4, 1, 5 },          { "int4", 4, 1, 5 },          { "float4e2m1", 4, 1, 5 },
-    { "float8e8m0", 8, 1, 5 },    { "uint2", 2, 1, 5 },           { "int2", 2, 1, 5 },
-};
-
-static bool known(int dtype)
+/* The field of a TensorProto that holds typed (not raw) data of an element type. */
+static uint32_t typed_field(int dtype)
 {
-    return dtype > 0 && dtype < (int)(sizeof element / sizeof *element);
+    switch (dtype) {
+    case DT_F32:
+    case DT_C64: return 4;
+    case DT_I64: return 7;
+    case DT_F64:
+    case DT_C128: return 10;
+    case DT_U32:
+    case DT_U64: return 11;
+    default: return 5;
+    }
 }
 
 size_t element_bytes(int dtype)
 {
-    return known(dtype) ? element[dtype].bytes : 0;
-}
-
-int element_file_bits(int dtype)
-{
-    return known(dtype) ? element[dtype].bits : 0;
+    return dtype_size((enum dtype)dtype);
 }
 
 const char *element_name(int dtype)
 {
-    return known(dtype) ? element[dtype].name : "?";
+    return dtype_name((enum dtype)dtype);
+}
+
+int element_file_bits(int dtype)
+{
+    switch (dtype) {
+    case DT_U4:
+    case DT_I4:
+    case DT_F4E2M1: return 4;
+    case DT_U2:
+    case DT_I2: return 2;
+    default: return 8 * (int)element_bytes(dtype);
+    }
 }
 
 void tensor_data_free(struct tensor_data *t)
@@ -54,7 +58,7 @@ bool tensor_data_count(struct tensor_data *t, char *err)
     size_t size = element_bytes(t->dtype);
     bool empty = false;
     if (!size)
-        return reader_fail(err, t->dtype == ONNX__TENSOR_PROTO__DATA_TYPE__STRING ? "string tensors are not supported" : "element type %d is not known", t->dtype);
+        return reader_fail(err, t->dtype == DT_STRING ? "string tensors are not supported" : "element type %d is not known", t->dtype);
     t->count = 1;
     for (int i = 0; i < t->rank; i++)
         if (t->dim[i] < 0)
@@ -91,36 +95,47 @@ static void *allocate(struct tensor_data *t, char *err)
 /* Element i of a packed type, as the compiler holds it. */
 static uint8_t unpack_element(int dtype, const uint8_t *packed, size_t i)
 {
-    int bits = element[dtype].bits, per_byte = 8 / bits;
+    int bits = element_file_bits(dtype), per_byte = 8 / bits;
     int v = packed[i / (size_t)per_byte] >> (i % (size_t)per_byte * (size_t)bits) & ((1 << bits) - 1);
-    bool is_signed = dtype == ONNX__TENSOR_PROTO__DATA_TYPE__INT4 || dtype == ONNX__TENSOR_PROTO__DATA_TYPE__INT2;
+    bool is_signed = dtype == DT_I4 || dtype == DT_I2;
     if (is_signed && v >> (bits - 1))
         v -= 1 << bits;
     return (uint8_t)v;
 }
 
-bool tensor_data_from_bytes(struct tensor_data *t, const uint8_t *data, size_t bytes, bool copy, char *err)
+/* Copies; what was read of a mapped file stops counting as memory on the way, so that data are not there twice. */
+static void copy_from(uint8_t *to, const uint8_t *from, size_t bytes, const struct mapping *map)
+{
+    enum { STEP = 4 << 20 };
+    while (bytes) {
+        size_t n = bytes < STEP ? bytes : STEP;
+        memcpy(to, from, n);
+        if (map && n == STEP)
+            mapping_forget(map, from, n);
+        to += n;
+        from += n;
+        bytes -= n;
+    }
+}
+
+bool tensor_data_from_bytes(struct tensor_data *t, const uint8_t *data, size_t bytes, const struct mapping *stay, char *err)
 {
     size_t size = element_bytes(t->dtype), align = size > 8 ? 8 : size;
     if (bytes != file_bytes(t))
         return reader_fail(err, "%zu bytes of data where its shape and type (%s) need %zu", bytes, element_name(t->dtype), file_bytes(t));
-    if (element_file_bits(t->dtype) < 8) {
-        uint8_t *to = allocate(t, err);
-        if (!to)
-            return false;
-        for (size_t i = 0; i < t->count; i++)
-            to[i] = unpack_element(t->dtype, data, i);
-        return true;
-    }
-    if (!copy && bytes && (uintptr_t)data % align == 0) {
+    bool packed = element_file_bits(t->dtype) < 8;
+    if (!packed && stay && stay->data && bytes && (uintptr_t)data % align == 0) {
         t->data = data;
         return true;
     }
-    void *to = allocate(t, err);
+    uint8_t *to = allocate(t, err);
     if (!to)
         return false;
-    if (bytes)
-        memcpy(to, data, bytes);
+    if (!packed)
+        copy_from(to, data, bytes, stay);
+    else
+        for (size_t i = 0; i < t->count; i++)
+            to[i] = unpack_element(t->dtype, data, i);
     return true;
 }
 
@@ -163,11 +178,11 @@ static bool from_varints(struct tensor_data *t, const struct wire_chunk *c, size
     return true;
 }
 
-static bool from_floats(struct tensor_data *t, const struct wire_chunk *c, size_t chunks, char *err)
+static bool from_floats(struct tensor_data *t, const struct wire_chunk *c, size_t chunks, const struct mapping *stay, char *err)
 {
     size_t have = 0;
     if (chunks == 1)
-        return tensor_data_from_bytes(t, c->data, c->bytes, false, err);
+        return tensor_data_from_bytes(t, c->data, c->bytes, stay, err);
     for (size_t i = 0; i < chunks; i++)
         have += c[i].bytes;
     if (have != t->bytes)
@@ -213,10 +228,10 @@ static bool read_proto(struct tensor_data *t, const Onnx__TensorProto *proto, co
         if (c[i].field != c->field)
             return reader_fail(err, "data in two fields");
     if (c->field == RAW_DATA)
-        return tensor_data_from_bytes(t, c[chunks - 1].data, c[chunks - 1].bytes, false, err);
-    if (c->field != element[t->dtype].field)
+        return tensor_data_from_bytes(t, c[chunks - 1].data, c[chunks - 1].bytes, &scan->map, err);
+    if (c->field != typed_field(t->dtype))
         return reader_fail(err, "data of type %s in a field of another type", element_name(t->dtype));
-    return c->field == 4 || c->field == 10 ? from_floats(t, c, chunks, err) : from_varints(t, c, chunks, err);
+    return c->field == 4 || c->field == 10 ? from_floats(t, c, chunks, &scan->map, err) : from_varints(t, c, chunks, err);
 }
 
 bool tensor_proto_read(struct tensor_data *t, const Onnx__TensorProto *proto, const struct wire_scan *scan,
@@ -344,7 +359,7 @@ static bool from_external(struct tensor_data *t, const Onnx__TensorProto *proto,
         return false;
     if (offset > m->bytes || length > m->bytes - offset)
         return reader_fail(err, "external data: '%.200s' has %zu bytes, the tensor needs %zu at offset %zu", location, m->bytes, length, offset);
-    return tensor_data_from_bytes(t, m->data ? m->data + offset : NULL, length, false, err);
+    return tensor_data_from_bytes(t, m->data ? m->data + offset : NULL, length, m, err);
 }
 
 bool tensor_file_read(struct tensor_data *t, const char *path, char *err)
@@ -363,10 +378,6 @@ bool tensor_file_read(struct tensor_data *t, const char *path, char *err)
         if (m)
             protobuf_c_message_free_unpacked(m, NULL);
         wire_scan_free(&scan);
-    }
-    if (ok && !t->owned) { /* it must outlive the mapping */
-        const uint8_t *mapped = t->data;
-        ok = tensor_data_from_bytes(t, mapped, t->bytes, true, err);
     }
     mapping_close(&map);
     return ok;

@@ -54,8 +54,9 @@ bool tensor_proto_read(struct tensor_data *t, const struct Onnx__TensorProto *pr
 bool external_files_init(struct external_files *e, const char *folder, char *err);
 void external_files_free(struct external_files *e);
 
-/* Pieces of tensor_file.c used by npy.c: bytes as they lie in a file -> *t, whose dtype and dims are set (count and bytes are not). */
-bool tensor_data_from_bytes(struct tensor_data *t, const uint8_t *data, size_t bytes, bool copy, char *err);
+/* Pieces of tensor_file.c that other readers share. Bytes as they lie in a file -> *t, whose dtype, dims, count and bytes are set.
+ * `stay`: the mapping that they lie in and that will outlive *t, so that they need not be copied unless they are not aligned; NULL: copy. */
+bool tensor_data_from_bytes(struct tensor_data *t, const uint8_t *data, size_t bytes, const struct mapping *stay, char *err);
 bool tensor_data_count(struct tensor_data *t, char *err);
 bool npy_read(struct tensor_data *t, const uint8_t *data, size_t bytes, char *err);
 
