@@ -12,8 +12,8 @@
  *     bool                         uint64_t     uint64_t (0 or 1)
  *
  * Float8 stores saturate; the tags e4m3fn_inf .. e5m2fnuz_inf store what is too large as infinity or NaN instead
- * (ONNX Cast with saturate = 0). e8m0 rounds up, e8m0_down and e8m0_nearest say what they do. 4-bit elements are
- * packed in pairs, the first in the low half of the byte.
+ * (ONNX Cast with saturate = 0). e8m0 rounds up, e8m0_down and e8m0_nearest say what they do. 4-bit elements take
+ * a byte each.
  */
 #ifndef CNNC_CONVERT_H
 #define CNNC_CONVERT_H
@@ -113,13 +113,6 @@ CNNC_INLINE float cnnc_decode_e8m0(unsigned code)
     return code == 255 ? (float)NAN : code ? cnnc_float_of_bits(code << 23) : 0x1p-127f;
 }
 
-CNNC_INLINE unsigned cnnc_nibble(const void *p, ptrdiff_t i) { return ((const uint8_t *)p)[i >> 1] >> ((i & 1) * 4) & 15; }
-CNNC_INLINE void cnnc_set_nibble(void *p, ptrdiff_t i, unsigned v)
-{
-    uint8_t *b = (uint8_t *)p + (i >> 1);
-    *b = (uint8_t)(i & 1 ? (*b & 15) | (v & 15) << 4 : (*b & 0xf0) | (v & 15));
-}
-
 /* clang-format off */
 #define CNNC_TYPE(tag, storage, computed, stored)                                                                       \
     CNNC_INLINE computed cnnc_load_##tag(const void *p, ptrdiff_t i) { return (computed)((const storage *)p)[i]; }        \
@@ -154,12 +147,12 @@ CNNC_SMALL(e8m0_nearest, uint8_t, cnnc_decode_e8m0(code), cnnc_encode_e8m0(v, 2)
 #undef CNNC_SMALL
 CNNC_INLINE uint64_t cnnc_load_bool(const void *p, ptrdiff_t i) { return ((const uint8_t *)p)[i] != 0; }
 CNNC_INLINE void cnnc_store_bool(void *p, ptrdiff_t i, uint64_t v) { ((uint8_t *)p)[i] = v != 0; }
-CNNC_INLINE int64_t cnnc_load_i4(const void *p, ptrdiff_t i) { return (int64_t)(cnnc_nibble(p, i) ^ 8) - 8; }
-CNNC_INLINE void cnnc_store_i4(void *p, ptrdiff_t i, int64_t v) { cnnc_set_nibble(p, i, (unsigned)v); }
-CNNC_INLINE uint64_t cnnc_load_u4(const void *p, ptrdiff_t i) { return cnnc_nibble(p, i); }
-CNNC_INLINE void cnnc_store_u4(void *p, ptrdiff_t i, uint64_t v) { cnnc_set_nibble(p, i, (unsigned)v); }
-CNNC_INLINE float cnnc_load_e2m1(const void *p, ptrdiff_t i) { return cnnc_decode(cnnc_nibble(p, i), CNNC_FORMAT_E2M1); }
-CNNC_INLINE void cnnc_store_e2m1(void *p, ptrdiff_t i, double v) { cnnc_set_nibble(p, i, cnnc_encode(v, CNNC_FORMAT_E2M1, 1)); }
+CNNC_INLINE int64_t cnnc_load_i4(const void *p, ptrdiff_t i) { return (int64_t)((((const uint8_t *)p)[i] & 15) ^ 8) - 8; }
+CNNC_INLINE void cnnc_store_i4(void *p, ptrdiff_t i, int64_t v) { ((int8_t *)p)[i] = (int8_t)(((v & 15) ^ 8) - 8); }
+CNNC_INLINE uint64_t cnnc_load_u4(const void *p, ptrdiff_t i) { return ((const uint8_t *)p)[i] & 15; }
+CNNC_INLINE void cnnc_store_u4(void *p, ptrdiff_t i, uint64_t v) { ((uint8_t *)p)[i] = v & 15; }
+CNNC_INLINE float cnnc_load_e2m1(const void *p, ptrdiff_t i) { return cnnc_decode(((const uint8_t *)p)[i] & 15, CNNC_FORMAT_E2M1); }
+CNNC_INLINE void cnnc_store_e2m1(void *p, ptrdiff_t i, double v) { ((uint8_t *)p)[i] = (uint8_t)cnnc_encode(v, CNNC_FORMAT_E2M1, 1); }
 
 /* The type that a load gives, and the size in bits. */
 #define CNNC_C_f32 float
@@ -195,16 +188,16 @@ CNNC_INLINE void cnnc_store_e2m1(void *p, ptrdiff_t i, double v) { cnnc_set_nibb
 #define CNNC_BITS_e4m3fnuz_inf 8
 #define CNNC_BITS_e5m2_inf 8
 #define CNNC_BITS_e5m2fnuz_inf 8
-#define CNNC_BITS_e2m1 4
+#define CNNC_BITS_e2m1 8
 #define CNNC_BITS_e8m0 8
 #define CNNC_BITS_e8m0_down 8
 #define CNNC_BITS_e8m0_nearest 8
-#define CNNC_BITS_i4 4
+#define CNNC_BITS_i4 8
 #define CNNC_BITS_i8 8
 #define CNNC_BITS_i16 16
 #define CNNC_BITS_i32 32
 #define CNNC_BITS_i64 64
-#define CNNC_BITS_u4 4
+#define CNNC_BITS_u4 8
 #define CNNC_BITS_u8 8
 #define CNNC_BITS_u16 16
 #define CNNC_BITS_u32 32

@@ -110,7 +110,7 @@ CNNC_INLINE void CNNC_FN(cnnc_pad)(const struct cnnc_pad *g, const void *const i
     const long width = g->rank ? g->dim[axis] : 1, before = g->rank ? g->before[axis] : 0;
     const long row = g->rank ? before + width + g->after[axis] : 1;
     const uint64_t zero = 0;
-    const char *value = in[1] ? (const char *)in[1] : (const char *)&zero;
+    const char *value = in[2] ? (const char *)in[2] : (const char *)&zero;
     long rows = 1, r, last;
     for (int d = 0; d < axis; d++)
         rows *= g->before[d] + g->dim[d] + g->after[d];

@@ -20,7 +20,7 @@ struct cnnc_move {
 enum cnnc_pad_mode { CNNC_PAD_CONSTANT, CNNC_PAD_REFLECT, CNNC_PAD_EDGE, CNNC_PAD_WRAP };
 
 /* Row-major x of shape dim; y is before + dim + after along each axis. Negative padding cuts. Tile is CNNC_PAD_WRAP with
- * after = (repeats - 1) * dim. Operands: in[0] x, in[1] one element to pad with or NULL for 0, out[0] y. */
+ * after = (repeats - 1) * dim. Operands: in[0] x, in[1] not read, in[2] one element to pad with or NULL for 0, out[0] y. */
 struct cnnc_pad {
     int size, rank, mode;
     long dim[CNNC_MOVE_RANK], before[CNNC_MOVE_RANK], after[CNNC_MOVE_RANK];

@@ -59,7 +59,7 @@ static void pads(unsigned *seed, int n)
         total *= g.before[d] + g.dim[d] + g.after[d];
     }
     for (int i = 0; i < threads; i++)
-        cnnc_pad(&g, (const void *[]){x, n & 1 ? &value : NULL}, (void *[]){y}, thread(i, threads));
+        cnnc_pad(&g, (const void *[]){x, NULL, n & 1 ? &value : NULL}, (void *[]){y}, thread(i, threads));
     for (long i = 0; i < total; i++) {
         long rest = i, from = 0;
         const long zero = 0;

@@ -1,0 +1,393 @@
+/* Concat, Split, Pad and what else joins, cuts or frames tensors. */
+#include "generic.h"
+
+#include "../../runtime/col2im.h"
+#include "../../runtime/move.h"
+
+GEOMETRY(concat, FIELD_LIT(struct cnnc_concat, size, F_INT), FIELD_LIT(struct cnnc_concat, parts, F_INT),
+         FIELD(struct cnnc_concat, outer, F_LONG), FIELD_ARRAY(struct cnnc_concat, inner, F_LONG, CNNC_MOVE_PARTS));
+RUN(concat)
+RUN(split_parts)
+
+/* ---- Concat ----------------------------------------------------------------------------------------------------- */
+
+static const struct attr_def concat_attrs[] = {{"axis", "axis", A_INT, 0, 1, NULL, "axis to join along"}};
+
+static bool concat_infer(struct graph *g, struct node *n)
+{
+    const struct tensor *x = n->in[0];
+    if (n->nin > CNNC_MOVE_PARTS)
+        return node_error(g, n, "%d inputs, at most %d are possible", n->nin, CNNC_MOVE_PARTS);
+    int64_t axis = normal_axis(g, n, "axis", x->rank), size = 0;
+    if (axis < 0)
+        return false;
+    for (int i = 0; i < n->nin; i++) {
+        const struct tensor *t = n->in[i];
+        char a[160], b[160];
+        bool fits = t && t->rank == x->rank;
+        for (int d = 0; fits && d < x->rank; d++)
+            fits = d == axis || t->dim[d] == x->dim[d];
+        if (!t)
+            return node_error(g, n, "input %d is missing", i);
+        if (!fits) {
+            node_error(g, n, "shapes %s and %s cannot be joined along axis %lld", shape_text(x, a), shape_text(t, b),
+                       (long long)axis);
+            tensor_note(g, x);
+            tensor_note(g, t);
+            return false;
+        }
+        if (!same_dtype(g, n, 0, i))
+            return false;
+        size += t->dim[axis];
+    }
+    int64_t dim[MAX_RANK];
+    memcpy(dim, x->dim, sizeof dim);
+    dim[axis] = size;
+    tensor_set_shape(n->out[0], x->rank, dim);
+    n->out[0]->dtype = x->dtype;
+    return true;
+}
+
+static void concat_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    (void)target;
+    struct cnnc_concat *p = geometry;
+    const struct tensor *x = n->in[0];
+    int64_t axis = attr_i(n, "axis");
+    axis += axis < 0 ? x->rank : 0;
+    *p = (struct cnnc_concat){.size = (int)dtype_size(x->dtype), .parts = n->nin, .outer = outer_of(x, axis)};
+    for (int i = 0; i < n->nin; i++)
+        p->inner[i] = (long)n->in[i]->dim[axis] * inner_of(x, axis);
+}
+static const struct kernel concat_kernels[] = {KERNEL(concat, "move.h", concat, concat_fill)};
+const struct op op_concat = {
+    .onnx = "Concat", .net = "concat", .doc = "tensors joined along an axis", .attrs = concat_attrs, .nattrs = 1,
+    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .infer = concat_infer, .kernels = concat_kernels, .nkernels = 1,
+};
+
+/* ---- Split ------------------------------------------------------------------------------------------------------ */
+
+static const struct attr_def split_attrs[] = {
+    {"axis", "axis", A_INT, 0, 0, NULL, "axis to cut (.net: 1)"},
+    {"num_outputs", NULL, A_INT, 0, 0, NULL, "number of equal parts"},
+    {"split", "sizes", A_INTS, AT_NET | AT_POS, 0, NULL, "size of each part (equal)"},
+};
+
+static bool split_params(struct graph *g, struct node *n)
+{
+    const struct attr *a = attr_get(n, "split");
+    if (!attr_set(n, "axis"))
+        set_attr_i(g, n, "axis", 1);
+    if (a->set)
+        node_input(g, n, tensor_i64(g, unique_name(g, "sizes"), a->n, a->ints));
+    return true;
+}
+
+static bool split_infer(struct graph *g, struct node *n)
+{
+    const struct tensor *x = n->in[0];
+    int64_t axis = normal_axis(g, n, "axis", x->rank), v[CNNC_MOVE_PARTS], sum = 0, dim[MAX_RANK];
+    int count = n->nout;
+    char text[160];
+    if (axis < 0)
+        return false;
+    if (count > CNNC_MOVE_PARTS)
+        return node_error(g, n, "%d outputs, at most %d are possible", count, CNNC_MOVE_PARTS);
+    int64_t size = x->dim[axis];
+    if (input(n, 1)) {
+        if (!known_ints(g, n, 1, "the sizes", v, CNNC_MOVE_PARTS, &count))
+            return false;
+    } else {
+        if (attr_set(n, "num_outputs") && attr_i(n, "num_outputs") != n->nout)
+            return attr_error(g, n, "num_outputs", "%lld parts for %d outputs", (long long)attr_i(n, "num_outputs"), n->nout);
+        int64_t part = (size + count - 1) / count;
+        for (int i = 0; i < count; i++)
+            v[i] = MAX(MIN(part, size - i * part), 0);
+    }
+    for (int i = 0; i < count; i++) {
+        if (v[i] < 0 || v[i] > size)
+            return node_error(g, n, "part %d has size %lld, axis %lld of %s has only %lld", i, (long long)v[i], (long long)axis,
+                              shape_text(x, text), (long long)size);
+        sum += v[i];
+    }
+    if (count != n->nout)
+        return node_error(g, n, "%d sizes for %d outputs", count, n->nout);
+    if (sum != size)
+        return node_error(g, n, "the sizes add up to %lld, axis %lld of %s has %lld", (long long)sum, (long long)axis,
+                          shape_text(x, text), (long long)size);
+    memcpy(dim, x->dim, sizeof dim);
+    for (int i = 0; i < n->nout; i++)
+        if (n->out[i]) {
+            dim[axis] = v[i];
+            tensor_set_shape(n->out[i], x->rank, dim);
+            n->out[i]->dtype = x->dtype;
+        }
+    int64_t *sizes = v; /* kept for the kernel: an absent output has a size too */
+    set_attr_ints(g, n, "split", n->nout, sizes);
+    return true;
+}
+
+static void split_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    (void)target;
+    struct cnnc_concat *p = geometry;
+    const struct tensor *x = n->in[0];
+    int64_t axis = attr_i(n, "axis");
+    axis += axis < 0 ? x->rank : 0;
+    *p = (struct cnnc_concat){.size = (int)dtype_size(x->dtype), .parts = n->nout, .outer = outer_of(x, axis)};
+    for (int i = 0; i < n->nout; i++)
+        p->inner[i] = (long)attr_at(n, "split", i, 0) * inner_of(x, axis);
+}
+static const struct kernel split_kernels[] = {KERNEL(split_parts, "move.h", concat, split_fill)};
+const struct op op_split = {
+    .onnx = "Split", .net = "split", .doc = "a tensor cut into parts along an axis", .attrs = split_attrs,
+    .nattrs = COUNT(split_attrs), .min_in = 1, .max_in = 2, .net_in = 1, .max_out = CNNC_MOVE_PARTS, .flags = OP_VARIADIC_OUT,
+    .params = split_params, .infer = split_infer, .kernels = split_kernels, .nkernels = 1,
+};
+
+/* ---- Pad, CenterCropPad ----------------------------------------------------------------------------------------- */
+
+GEOMETRY(pad, FIELD_LIT(struct cnnc_pad, size, F_INT), FIELD(struct cnnc_pad, rank, F_INT),
+         FIELD_LIT(struct cnnc_pad, mode, F_INT), FIELD_ARRAY(struct cnnc_pad, dim, F_LONG, CNNC_MOVE_RANK),
+         FIELD_ARRAY(struct cnnc_pad, before, F_LONG, CNNC_MOVE_RANK), FIELD_ARRAY(struct cnnc_pad, after, F_LONG, CNNC_MOVE_RANK));
+RUN(pad)
+
+static const struct attr_def pad_attrs[] = {
+    {"mode", "mode", A_STRING, 0, 0, "constant:constant|reflect|edge|wrap", "what stands in the border"},
+    {"pads", "pad", A_PADS, AT_NET | AT_POS | AT_REQUIRED, 0, NULL, "width of the border"},
+    {"value", "value", A_FLOAT, AT_NET, 0, NULL, "the constant"},
+};
+
+static bool pad_params(struct graph *g, struct node *n)
+{
+    int64_t v[2 * MAX_RANK] = {0};
+    int rank = n->in[0]->rank, spatial = rank - 2;
+    if (!check_rank(g, n, 0, 3, MAX_RANK))
+        return false;
+    for (int i = 0; i < spatial; i++) {
+        v[2 + i] = attr_at(n, "pads", i, 0);
+        v[rank + 2 + i] = attr_at(n, "pads", spatial + i, 0);
+    }
+    node_input(g, n, tensor_i64(g, unique_name(g, "pads"), 2 * rank, v));
+    node_input(g, n, tensor_f32(g, unique_name(g, "value"), (float)attr_f(n, "value")));
+    return true;
+}
+
+/* The border before and after each axis of x. */
+static bool pad_widths(const struct node *n, int64_t before[MAX_RANK], int64_t after[MAX_RANK])
+{
+    const struct tensor *x = n->in[0];
+    int64_t v[2 * MAX_RANK], axes[MAX_RANK];
+    int count, k = x->rank;
+    memset(before, 0, sizeof *before * MAX_RANK);
+    memset(after, 0, sizeof *after * MAX_RANK);
+    for (int i = 0; i < x->rank; i++)
+        axes[i] = i;
+    if (!tensor_ints(n->in[1], v, 2 * MAX_RANK, &count) || (input(n, 3) && !tensor_ints(n->in[3], axes, MAX_RANK, &k)) ||
+        count != 2 * k)
+        return false;
+    for (int i = 0; i < k; i++) {
+        int64_t a = axes[i] + (axes[i] < 0 ? x->rank : 0);
+        if (a < 0 || a >= x->rank)
+            return false;
+        before[a] = v[i];
+        after[a] = v[k + i];
+    }
+    return true;
+}
+
+static bool pad_infer(struct graph *g, struct node *n)
+{
+    const struct tensor *x = n->in[0], *value = input(n, 2);
+    int64_t before[MAX_RANK], after[MAX_RANK], dim[MAX_RANK], v[64];
+    int count;
+    char text[160];
+    if (!known_ints(g, n, 1, "pads", v, COUNT(v), &count) ||
+        (input(n, 3) && !known_ints(g, n, 3, "axes", v, COUNT(v), &count)))
+        return false;
+    if (!pad_widths(n, before, after))
+        return node_error(g, n, "the pads do not fit a tensor of shape %s", shape_text(x, text));
+    if (value && tensor_count(value) != 1)
+        return node_error(g, n, "the value has %lld elements, expected 1", (long long)tensor_count(value));
+    if (value && !same_dtype(g, n, 0, 2))
+        return false;
+    bool constant = strcmp(attr_s(n, "mode"), "constant") == 0;
+    for (int i = 0; i < x->rank; i++) {
+        if (llabs(before[i]) > INT32_MAX || llabs(after[i]) > INT32_MAX || x->dim[i] + before[i] + after[i] < 0)
+            return node_error(g, n, "pads of %lld and %lld on axis %d of %s", (long long)before[i], (long long)after[i], i,
+                              shape_text(x, text));
+        dim[i] = x->dim[i] + before[i] + after[i];
+        if (!constant && x->dim[i] == 0 && dim[i] > 0)
+            return node_error(g, n, "axis %d of %s has nothing to pad with", i, shape_text(x, text));
+    }
+    absent_inputs(g, n, 3);
+    tensor_set_shape(n->out[0], x->rank, dim);
+    n->out[0]->dtype = x->dtype;
+    return true;
+}
+
+static void pad_fill_with(const struct node *n, const int64_t *before, int mode, struct cnnc_pad *p)
+{
+    const struct tensor *x = n->in[0], *y = n->out[0];
+    *p = (struct cnnc_pad){.rank = x->rank, .mode = mode, .size = (int)dtype_size(x->dtype)};
+    for (int i = 0; i < x->rank; i++) {
+        p->dim[i] = (long)x->dim[i];
+        p->before[i] = (long)before[i];
+        p->after[i] = (long)(y->dim[i] - x->dim[i] - before[i]);
+    }
+}
+
+static void pad_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    (void)target;
+    int64_t before[MAX_RANK], after[MAX_RANK];
+    const char *mode = attr_s(n, "mode");
+    pad_widths(n, before, after);
+    pad_fill_with(n, before, mode[0] == 'e' ? CNNC_PAD_EDGE : mode[0] == 'r' ? CNNC_PAD_REFLECT
+                             : mode[0] == 'w' ? CNNC_PAD_WRAP : CNNC_PAD_CONSTANT, geometry);
+}
+static const struct kernel pad_kernels[] = {KERNEL(pad, "move.h", pad, pad_fill)};
+const struct op op_pad = {
+    .onnx = "Pad", .net = "pad", .doc = "a border around each plane", .attrs = pad_attrs, .nattrs = COUNT(pad_attrs),
+    .min_in = 2, .max_in = 4, .net_in = 1, .max_out = 1, .params = pad_params, .infer = pad_infer, .kernels = pad_kernels,
+    .nkernels = 1,
+};
+
+static const struct attr_def crop_attrs[] = {{"axes", NULL, A_INTS, 0, 0, NULL, "the axes (all)"}};
+
+static bool crop_infer(struct graph *g, struct node *n)
+{
+    const struct tensor *x = n->in[0];
+    const struct attr *a = attr_get(n, "axes");
+    int64_t v[64], dim[MAX_RANK];
+    int count;
+    if (!known_ints(g, n, 1, "the shape", v, COUNT(v), &count))
+        return false;
+    if (count != (a->set ? a->n : x->rank))
+        return node_error(g, n, "%d sizes for %d axes", count, a->set ? a->n : x->rank);
+    memcpy(dim, x->dim, sizeof dim);
+    for (int i = 0; i < count; i++) {
+        int64_t axis = axis_in(g, n, a->set ? a->ints[i] : i, x->rank);
+        if (axis < 0)
+            return false;
+        if (v[i] < 0)
+            return node_error(g, n, "size %lld at position %d of the shape", (long long)v[i], i);
+        dim[axis] = v[i];
+    }
+    absent_inputs(g, n, 3);
+    tensor_set_shape(n->out[0], x->rank, dim);
+    n->out[0]->dtype = x->dtype;
+    return true;
+}
+
+static void crop_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    (void)target;
+    int64_t before[MAX_RANK] = {0};
+    for (int i = 0; i < n->in[0]->rank; i++) {
+        int64_t more = n->out[0]->dim[i] - n->in[0]->dim[i];
+        before[i] = more >= 0 ? more / 2 : -(-more / 2);
+    }
+    pad_fill_with(n, before, CNNC_PAD_CONSTANT, geometry);
+}
+static void run_crop(const struct node *n, const void *g, const void *const in[], void *const out[])
+{
+    (void)n;
+    cnnc_pad(g, (const void *const[]){in[0], NULL, NULL}, out, (struct cnnc_thread){0, 1, NULL});
+}
+static bool crop_expand(struct graph *g, struct node *n);
+static const struct kernel crop_kernels[] = {
+    {.name = "pad", .part = "move.h", .geometry = &pad_geometry, .fill = crop_fill, .run = run_crop}};
+const struct op op_center_crop_pad = {
+    .onnx = "CenterCropPad", .doc = "cropped or padded with zeros around the centre", .attrs = crop_attrs, .nattrs = 1,
+    .min_in = 2, .max_in = 2, .max_out = 1, .infer = crop_infer, .expand = crop_expand, .kernels = crop_kernels, .nkernels = 1,
+};
+
+/* Becomes a Pad, whose border may be negative. */
+static bool crop_expand(struct graph *g, struct node *n)
+{
+    int rank = n->in[0]->rank;
+    int64_t v[2 * MAX_RANK];
+    for (int i = 0; i < rank; i++) {
+        int64_t more = n->out[0]->dim[i] - n->in[0]->dim[i];
+        v[i] = more >= 0 ? more / 2 : -(-more / 2);
+        v[rank + i] = more - v[i];
+    }
+    n->op = &op_pad;
+    n->attr = arena_alloc(&g->arena, sizeof *n->attr * COUNT(pad_attrs));
+    node_set_input(g, n, 1, tensor_i64(g, unique_name(g, "pads"), 2 * rank, v));
+    return true;
+}
+
+/* ---- Col2Im ----------------------------------------------------------------------------------------------------- */
+
+static const struct attr_def col2im_attrs[] = {
+    {"dilations", NULL, A_INTS, AT_POSITIVE, 1, NULL, "step within a block"},
+    {"pads", NULL, A_INTS, AT_NONNEG, 0, NULL, "border of the image"},
+    {"strides", NULL, A_INTS, AT_POSITIVE, 1, NULL, "step between blocks"},
+};
+
+static bool col2im_plan(const struct node *n, struct cnnc_col2im *p)
+{
+    const struct tensor *x = n->in[0];
+    int64_t image[4], kernel[4], blocks = 1;
+    int k, count;
+    if (!tensor_ints(n->in[1], image, 4, &count) || !tensor_ints(n->in[2], kernel, 4, &k) || k != count)
+        return false;
+    *p = (struct cnnc_col2im){.rank = count, .dtype = (int)x->dtype, .n = (long)x->dim[0]};
+    int64_t taps = 1;
+    for (int i = 0; i < count; i++) {
+        p->image[i] = (long)image[i];
+        p->kernel[i] = (long)kernel[i];
+        p->stride[i] = (long)attr_at(n, "strides", i, 1);
+        p->dilation[i] = (long)attr_at(n, "dilations", i, 1);
+        p->before[i] = (long)attr_at(n, "pads", i, 0);
+        if (image[i] < 1 || kernel[i] < 1 || p->stride[i] < 1 || p->dilation[i] < 1)
+            return false;
+        int64_t room = image[i] + p->before[i] + attr_at(n, "pads", count + i, 0) - p->dilation[i] * (kernel[i] - 1) - 1;
+        if (room < 0)
+            return false;
+        p->count[i] = (long)(room / p->stride[i] + 1);
+        blocks *= p->count[i];
+        taps *= kernel[i];
+    }
+    p->c = (long)(x->dim[1] / taps);
+    return x->dim[1] % taps == 0 && x->dim[2] == blocks;
+}
+
+static bool col2im_infer(struct graph *g, struct node *n)
+{
+    int64_t v[64], dim[MAX_RANK];
+    int count;
+    struct cnnc_col2im p;
+    char text[160];
+    if (!check_rank(g, n, 0, 3, 3) || !known_ints(g, n, 1, "the image's shape", v, COUNT(v), &count) ||
+        !known_ints(g, n, 2, "the block's shape", v, COUNT(v), &count))
+        return false;
+    if (!col2im_plan(n, &p))
+        return node_error(g, n, "columns of shape %s do not fit the image and the blocks", shape_text(n->in[0], text));
+    dim[0] = p.n;
+    dim[1] = p.c;
+    for (int i = 0; i < p.rank; i++)
+        dim[2 + i] = p.image[i];
+    tensor_set_shape(n->out[0], 2 + p.rank, dim);
+    n->out[0]->dtype = n->in[0]->dtype;
+    return true;
+}
+
+static void col2im_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    (void)target;
+    col2im_plan(n, geometry);
+}
+RUN(col2im)
+GEOMETRY(col2im, FIELD_LIT(struct cnnc_col2im, rank, F_INT), FIELD_LIT(struct cnnc_col2im, dtype, F_INT),
+         FIELD(struct cnnc_col2im, n, F_LONG), FIELD(struct cnnc_col2im, c, F_LONG),
+         FIELD_ARRAY(struct cnnc_col2im, image, F_LONG, 4), FIELD_ARRAY(struct cnnc_col2im, kernel, F_LONG, 4),
+         FIELD_ARRAY(struct cnnc_col2im, stride, F_LONG, 4), FIELD_ARRAY(struct cnnc_col2im, dilation, F_LONG, 4),
+         FIELD_ARRAY(struct cnnc_col2im, before, F_LONG, 4), FIELD_ARRAY(struct cnnc_col2im, count, F_LONG, 4));
+static const struct kernel col2im_kernels[] = {KERNEL(col2im, "col2im.h", col2im, col2im_fill)};
+const struct op op_col2im = {
+    .onnx = "Col2Im", .doc = "columns of blocks added up to an image", .attrs = col2im_attrs, .nattrs = COUNT(col2im_attrs),
+    .min_in = 3, .max_in = 3, .max_out = 1, .infer = col2im_infer, .kernels = col2im_kernels, .nkernels = 1,
+};
