@@ -4,16 +4,22 @@
  * accumulation and its store.
  *
  * Operands: in[0] x, in[1] packed weights, in[2] bias padded to whole blocks (or NULL), then one tensor for each
- * stage of the epilogue that has an operand, in order. out[0] y.
- */
+ * stage of the epilogue that has an operand, in order. out[0] y. A tensor operand may be y itself. */
 #ifndef CNNC_CONV_H
 #define CNNC_CONV_H
 #include "base.h"
 
+#ifndef CNNC_B
+#define CNNC_B 16
+#endif
+#ifndef CNNC_L2_BYTES
+#define CNNC_L2_BYTES (1 << 20)
+#endif
+
 enum cnnc_stage_op {
     CNNC_ST_ADD,       /* v + operand (a tensor of y's shape, laid out as g->add says) */
     CNNC_ST_MUL,       /* v * operand, likewise */
-    CNNC_ST_SCALE,     /* v * operand[c] + next operand[c], one value per channel */
+    CNNC_ST_SCALE,     /* v * operand[c] + next operand[c], one value per channel, padded to whole blocks with zeros */
     CNNC_ST_PRELU,     /* v < 0 ? v * operand[c] : v */
     CNNC_ST_CLAMP,     /* min(max(v, a), b): relu is 0, INFINITY; relu6 is 0, 6 */
     CNNC_ST_LEAKY,     /* v < 0 ? v * a : v */
@@ -40,21 +46,159 @@ struct cnnc_epilogue {
     struct cnnc_stage s[CNNC_MAX_STAGES];
 };
 
+/* The operands of the stages, each at its own place in the list. */
+struct cnnc_stage_args {
+    const float *p[CNNC_MAX_STAGES], *q[CNNC_MAX_STAGES];
+};
+
 /* y[n,o,..] = epilogue(bias[o] + sum over i, k of x[n, i, stride*p - pad + dilation*k] * w[o, i, k])
- * 1-D and 2-D are volumes whose depth (and height) is 1. Channel counts are the true ones, not rounded up. */
+ * 1-D and 2-D are volumes whose depth (and height) is 1. Channel counts are the true ones, not rounded up.
+ * Transposed: y[n, o, stride*p - pad + dilation*k] gets x[n, i, p] * w[i, o, k]. */
 struct cnnc_conv {
     int n, groups;
     int ic, id, ih, iw;                 /* input: channels (of all groups), depth, height, width */
     int oc, od, oh, ow;                 /* output */
     int kd, kh, kw;                     /* kernel */
-    int sd, sh, sw;                     /* stride */
+    int sd, sh, sw;                     /* stride; sw is literal */
     int dd, dh, dw;                     /* dilation */
     int pd, ph, pw;                     /* padding before; the halo of x covers it on both sides where the kernel needs it */
     struct cnnc_view x, y, add;
-    struct cnnc_epilogue ep;
-    /* kernel-specific choices, literal */
-    int tile_w, tile_v;                 /* register tile: pixels x vectors; 0: the instruction set's own */
-    int block_ic;                       /* input channel blocks per pass over the output; 0: all */
+    struct cnnc_epilogue ep;            /* literal */
+    /* choices of cnnc_conv_plan(), all literal */
+    int tile_w;                         /* the row width that register tiles are cut for; 0: rows of 32 pixels and more */
+    int tile_ocb;                       /* output blocks of a tile where a block is one vector */
+    int ic_tail;                        /* channels of the last input block if it is not full, else 0 */
+    int flat;                           /* 1x1, stride 1, rows without gaps: the pixels of a plane are one row */
+    int passes;                         /* passes over the input channels, when their weights overflow the cache */
 };
+
+/* ---- epilogues ---- */
+
+CNNC_INLINE int cnnc_stage_operands(int op)
+{
+    return op == CNNC_ST_SCALE ? 2 : op == CNNC_ST_ADD || op == CNNC_ST_MUL || op == CNNC_ST_PRELU;
+}
+CNNC_INLINE int cnnc_stage_is_tensor(int op) { return op == CNNC_ST_ADD || op == CNNC_ST_MUL; }
+
+/* Cheap enough to be unrolled over a whole register tile. */
+CNNC_INLINE int cnnc_stage_is_cheap(int op) { return op <= CNNC_ST_LEAKY || op == CNNC_ST_HSIGMOID || op == CNNC_ST_HSWISH; }
+
+/* Written out, as in epilogue.h, to be folded away. */
+CNNC_INLINE int cnnc_epilogue_is_cheap(const struct cnnc_epilogue *e)
+{
+    return (e->n < 1 || cnnc_stage_is_cheap(e->s[0].op)) && (e->n < 2 || cnnc_stage_is_cheap(e->s[1].op)) &&
+           (e->n < 3 || cnnc_stage_is_cheap(e->s[2].op)) && (e->n < 4 || cnnc_stage_is_cheap(e->s[3].op));
+}
+
+/* Whether a stage makes something of nothing: padding channels must then be cleared. */
+CNNC_INLINE int cnnc_stage_zero(const struct cnnc_stage *s, int zero)
+{
+    switch (s->op) {
+    case CNNC_ST_MUL:
+    case CNNC_ST_SCALE: return 1; /* padding of the operand is zero */
+    case CNNC_ST_CLAMP: return zero && s->a <= 0 && s->b >= 0;
+    case CNNC_ST_HSIGMOID: return zero && s->b <= 0;
+    case CNNC_ST_SIGMOID:
+    case CNNC_ST_SOFTPLUS: return 0;
+    default: return zero;
+    }
+}
+CNNC_INLINE int cnnc_epilogue_zero(const struct cnnc_epilogue *e)
+{
+    int z = 1;
+    z = e->n > 0 ? cnnc_stage_zero(&e->s[0], z) : z;
+    z = e->n > 1 ? cnnc_stage_zero(&e->s[1], z) : z;
+    z = e->n > 2 ? cnnc_stage_zero(&e->s[2], z) : z;
+    return e->n > 3 ? cnnc_stage_zero(&e->s[3], z) : z;
+}
+
+/* Gives the operands in[first], in[first + 1]... to the stages that have some. */
+CNNC_INLINE struct cnnc_stage_args cnnc_stage_args(const struct cnnc_epilogue *e, const void *const in[], int first)
+{
+    struct cnnc_stage_args a;
+#define CNNC_STAGE_(i)                                                                              \
+    a.p[i] = e->n > i && cnnc_stage_operands(e->s[i].op) > 0 ? (const float *)in[first++] : NULL;   \
+    a.q[i] = e->n > i && cnnc_stage_operands(e->s[i].op) > 1 ? (const float *)in[first++] : NULL;
+    CNNC_STAGE_(0)
+    CNNC_STAGE_(1)
+    CNNC_STAGE_(2)
+    CNNC_STAGE_(3)
+#undef CNNC_STAGE_
+    return a;
+}
+
+/* The same operands further on: tensors by `tensor` elements, values per channel by `channel`. */
+CNNC_INLINE struct cnnc_stage_args cnnc_stage_args_at(const struct cnnc_epilogue *e, struct cnnc_stage_args a, ptrdiff_t tensor,
+                                                      ptrdiff_t channel)
+{
+#define CNNC_STAGE_(i)                                                                      \
+    if (a.p[i])                                                                             \
+        a.p[i] += cnnc_stage_is_tensor(e->s[i].op) ? tensor : channel;                      \
+    if (a.q[i])                                                                             \
+        a.q[i] += channel;
+    CNNC_STAGE_(0)
+    CNNC_STAGE_(1)
+    CNNC_STAGE_(2)
+    CNNC_STAGE_(3)
+#undef CNNC_STAGE_
+    return a;
+}
+
+/* ---- blocks of channels ---- */
+
+CNNC_INLINE int cnnc_blocks(int channels) { return (channels + CNNC_B - 1) / CNNC_B; }
+
+/* Groups that are whole blocks are computed apart. Others share blocks: every output block then reads all input blocks
+ * that one of its groups touches, with zero weights between groups; the count is that of the widest. */
+CNNC_INLINE int cnnc_conv_aligned(const struct cnnc_conv *g)
+{
+    return g->groups == 1 || (g->ic / g->groups % CNNC_B == 0 && g->oc / g->groups % CNNC_B == 0);
+}
+
+/* The input blocks that output block ob needs, before the count is made uniform. */
+CNNC_INLINE void cnnc_conv_touched(const struct cnnc_conv *g, int ob, int *first, int *end)
+{
+    int icg = g->ic / g->groups, ocg = g->oc / g->groups;
+    int last = (int)cnnc_min(ob * CNNC_B + CNNC_B, g->oc) - 1;
+    *first = ob * CNNC_B / ocg * icg / CNNC_B;
+    *end = cnnc_blocks((last / ocg + 1) * icg);
+}
+
+/* How many input blocks each output block reads. */
+CNNC_INLINE int cnnc_conv_in_blocks(const struct cnnc_conv *g)
+{
+    int most = 0;
+    if (cnnc_conv_aligned(g))
+        return cnnc_blocks(g->ic / g->groups);
+    for (int ob = 0, first, end; ob < cnnc_blocks(g->oc); ob++) {
+        cnnc_conv_touched(g, ob, &first, &end);
+        most = (int)cnnc_max(most, end - first);
+    }
+    return most;
+}
+
+/* The first of them, for output block ob. */
+CNNC_INLINE int cnnc_conv_in_first(const struct cnnc_conv *g, int ob, int count)
+{
+    int first, end;
+    if (g->groups == 1)
+        return 0;
+    cnnc_conv_touched(g, ob, &first, &end);
+    return (int)cnnc_min(first, cnnc_blocks(g->ic) - count);
+}
+
+/* Elements of one output block's weights: [input blocks][KD][KH][KW][B, or ic_tail in the last][B]. */
+CNNC_INLINE ptrdiff_t cnnc_conv_w_block(const struct cnnc_conv *g, int in_blocks)
+{
+    return (ptrdiff_t)(g->ic_tail ? (in_blocks - 1) * CNNC_B + g->ic_tail : in_blocks * CNNC_B) * g->kd * g->kh * g->kw * CNNC_B;
+}
+
+/* Tiles of a plane to do for all output channels before going on. Either the input of all tiles is read for each of the `strips` of
+ * output channels, or all weights for each chunk: what reads less from beyond the level 2 cache. In floats. */
+CNNC_INLINE long cnnc_conv_chunk(long tiles, long x_per_tile, long weights, long strips)
+{
+    const long cache = CNNC_L2_BYTES / 2 / (long)sizeof(float), x = tiles * x_per_tile, n = (x + cache - 1) / cache;
+    return n > 1 && n * weights + x < weights + strips * x ? (tiles + n - 1) / n : tiles;
+}
 
 #endif

@@ -2,8 +2,9 @@
  *
  * The vector vocabulary of the kernels: float vectors of CNNC_VL lanes and the few integer operations that they need,
  * over SIMDe. simd_level.h chooses the level, one part per machine defines the words, and this part adds those
- * that a level left out. None of them has an include guard: --dispatch prints them once per instruction set, each time
- * with another CNNC_ISA, followed by the kernels and by simd_end.h.
+ * that a level left out. --dispatch prints all of this and the kernels once per
+ * instruction set, each time with another CNNC_ISA, and simd_end.h after it: parts that are included by others have a guard that simd_end.h
+ * takes away again, the rest has none.
  *
  *     cnnc_vf cnnc_vi cnnc_vm          float vector, int32 vector, mask of lanes (only for SELECT)
  *     VLOAD(p) VSTORE(p, v)            unaligned
@@ -23,6 +24,8 @@
  *
  * CNNC_B channels make a block, CNNC_VPB vectors a block; CNNC_TILE_W pixels times CNNC_TILE_V vectors is the level's register tile, and
  * CNNC_TILE_ACC is how many registers may hold accumulators. */
+#ifndef CNNC_SIMD_H
+#define CNNC_SIMD_H
 #include "base.h"
 #include "simd_level.h"
 #include "simd_x86.h"
@@ -161,3 +164,4 @@ CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vfloor)(cnnc_vf a)
     cnnc_vf r = CNNC_VROUND(a);
     return CNNC_VSELECT(CNNC_VGT(r, a), CNNC_VSUB(r, CNNC_VSET1(1)), r);
 }
+#endif

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: 0BSD
  *
- * Ends the text that simd.h began for one CNNC_ISA: back to the compiler's own target. */
+ * Ends the text that simd.h began for one CNNC_ISA: back to the compiler's own target, and the shared parts may be read again. */
+#undef CNNC_SIMD_H
+#undef CNNC_VECMATH_H
+#undef CNNC_EPILOGUE_H
+#undef CNNC_CONV_TILE_H
 #ifdef CNNC_PUSHED
 #undef CNNC_PUSHED
 #ifdef __clang__

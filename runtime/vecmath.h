@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: 0BSD
  *
  * Elementary functions on vectors, 2 ulp or better over all floats (sigmoid 2.2; tests/kernels/vecmath.c): exp, expm1, log, log1p of [0, 1],
- * tanh, sigmoid, erf. Infinities and NaNs come out as in C. No include guard, see simd.h. */
+ * tanh, sigmoid, erf. Infinities and NaNs come out as in C. Guarded as simd.h says. */
+#ifndef CNNC_VECMATH_H
+#define CNNC_VECMATH_H
 #include "simd.h"
 
 /* x = n ln 2 + r, |r| <= ln(2) / 2; the first part of ln 2 has so few bits that its product with n is exact, FMA or not */
@@ -139,3 +141,4 @@ CNNC_INLINE cnnc_vf CNNC_FN(cnnc_verf)(cnnc_vf x)
     q = CNNC_VOR(q, CNNC_VAND(x, CNNC_VSET1(-0.f)));
     return CNNC_VSELECT(CNNC_VGT(a, CNNC_VSET1(0.927734375f)), q, p);
 }
+#endif

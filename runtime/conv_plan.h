@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: 0BSD
+ *
+ * What is decided and prepared before a convolution runs: the literal choices of its geometry, the packing of its weights. Plain
+ * scalar C, for the compiler and for programs that call kernels directly; generated files do without it. */
+#ifndef CNNC_CONV_PLAN_H
+#define CNNC_CONV_PLAN_H
+#include "conv.h"
+
+/* The tile widths that the levels cut a row into (accumulators per level and vectors per tile as in simd_*.h). */
+CNNC_INLINE int cnnc_plan_cut(int width, int most)
+{
+    int parts = (width + most - 1) / most;
+    return (width + parts - 1) / parts;
+}
+
+/* The smallest row width that every level cuts into the same tiles, so that layers share instances; 0 if all tiles are full ones. */
+CNNC_INLINE int cnnc_plan_tile_w(int width, int ocb)
+{
+    const int most[] = {28 / ocb, 6, 3, 4, 12, 14, 2};
+    int full = 1;
+    for (size_t i = 0; i < sizeof most / sizeof *most; i++)
+        full &= cnnc_plan_cut(width, most[i]) == most[i];
+    if (full)
+        return 0;
+    for (int w = 1; w < width; w++) {
+        size_t i = 0;
+        while (i < sizeof most / sizeof *most && cnnc_plan_cut(width, most[i]) == cnnc_plan_cut(w, most[i]))
+            i++;
+        if (i == sizeof most / sizeof *most)
+            return w;
+    }
+    return width;
+}
+
+/* Output blocks per tile: a divisor, so that no tile is cut short. */
+CNNC_INLINE int cnnc_plan_ocb(int blocks, int width)
+{
+    return width <= 4 && blocks % 4 == 0 ? 4 : blocks % 2 == 0 ? 2 : blocks % 3 == 0 ? 3 : blocks % 5 == 0 ? 5 : blocks % 7 == 0 ? 7 : 1;
+}
+
+/* Fills in the literal choices for the direct, transposed and first-layer kernels. The views must be set. */
+CNNC_INLINE void cnnc_conv_plan(struct cnnc_conv *g)
+{
+    int tensor = 0;
+    for (int i = 0; i < g->ep.n; i++)
+        tensor |= cnnc_stage_is_tensor(g->ep.s[i].op);
+    g->flat = g->kd * g->kh * g->kw == 1 && g->sd * g->sh * g->sw == 1 && g->pd + g->ph + g->pw == 0 &&
+              (g->od * g->oh == 1 || (g->x.h == g->iw * CNNC_B && g->y.h == g->ow * CNNC_B && (!tensor || g->add.h == g->ow * CNNC_B))) &&
+              (g->od == 1 || (g->x.d == g->x.h * g->ih && g->y.d == g->y.h * g->oh && (!tensor || g->add.d == g->add.h * g->oh)));
+    int width = g->flat ? g->od * g->oh * g->ow : g->ow;
+    g->tile_ocb = cnnc_conv_aligned(g) ? cnnc_plan_ocb(cnnc_blocks(g->oc / g->groups), width) : 1;
+    g->tile_w = cnnc_plan_tile_w(width, g->tile_ocb);
+    g->ic_tail = g->groups == 1 ? g->ic % CNNC_B : 0;
+    /* a tensor operand that is y itself would not survive partial sums in y */
+    long slab = (long)cnnc_conv_in_blocks(g) * CNNC_B * g->kd * g->kh * g->kw * 2 * CNNC_B * (long)sizeof(float);
+    g->passes = tensor ? 1 : (int)((slab + 3 * CNNC_L2_BYTES / 4 - 1) / (3 * CNNC_L2_BYTES / 4));
+    if (g->passes > cnnc_conv_in_blocks(g))
+        g->passes = cnnc_conv_in_blocks(g);
+}
+
+/* Floats of the packed weights. */
+CNNC_INLINE size_t cnnc_pack_conv_size(const struct cnnc_conv *g)
+{
+    return (size_t)cnnc_conv_w_block(g, cnnc_conv_in_blocks(g)) * (size_t)cnnc_blocks(g->oc);
+}
+
+/* w: [OC][IC / groups][KD][KH][KW], or transposed [IC][OC / groups][KD][KH][KW] -> [OC / B][input blocks][KD][KH][KW][B][B] */
+CNNC_INLINE void cnnc_pack_conv_any(const struct cnnc_conv *g, const float *w, float *packed, int transposed)
+{
+    const int icg = g->ic / g->groups, ocg = g->oc / g->groups, taps = g->kd * g->kh * g->kw, blocks = cnnc_conv_in_blocks(g);
+    for (int ob = 0; ob < cnnc_blocks(g->oc); ob++)
+        for (int b = 0, first = cnnc_conv_in_first(g, ob, blocks); b < blocks; b++)
+            for (int t = 0; t < taps; t++)
+                for (int i = 0; i < (b == blocks - 1 && g->ic_tail ? g->ic_tail : CNNC_B); i++)
+                    for (int o = 0; o < CNNC_B; o++) {
+                        int oc = ob * CNNC_B + o, ic = (first + b) * CNNC_B + i, grp = oc / ocg;
+                        int there = oc < g->oc && ic < g->ic && ic / icg == grp;
+                        size_t at = transposed ? ((size_t)ic * ocg + oc % ocg) * taps + t : ((size_t)oc * icg + ic % icg) * taps + t;
+                        *packed++ = there ? w[at] : 0;
+                    }
+}
+CNNC_INLINE void cnnc_pack_conv(const struct cnnc_conv *g, const float *w, float *packed) { cnnc_pack_conv_any(g, w, packed, 0); }
+
+#endif
