@@ -6,6 +6,14 @@
 #define CNNC_VECMATH_H
 #include "simd.h"
 
+/* Lane by lane in plain C these are too long to be repeated at every use. */
+#undef CNNC_VMATH
+#if CNNC_LEVEL == 0
+#define CNNC_VMATH CNNC_NOINLINE
+#else
+#define CNNC_VMATH CNNC_INLINE
+#endif
+
 /* x = n ln 2 + r, |r| <= ln(2) / 2; the first part of ln 2 has so few bits that its product with n is exact, FMA or not */
 CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vexp_reduce)(cnnc_vf x, cnnc_vf *n)
 {
@@ -31,7 +39,7 @@ CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vpow2)(cnnc_vi n)
     return CNNC_VAS_FLOAT(CNNC_VISHL(CNNC_VIADD(n, CNNC_VISET1(127)), 23));
 }
 
-CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vexp)(cnnc_vf x)
+CNNC_VMATH cnnc_vf CNNC_FN(cnnc_vexp)(cnnc_vf x)
 {
     cnnc_vf n, r, p;
     x = CNNC_VMIN(CNNC_VSET1(89.f), CNNC_VMAX(CNNC_VSET1(-105.f), x));
@@ -43,7 +51,7 @@ CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vexp)(cnnc_vf x)
 }
 
 /* exp(x) - 1 without the cancellation near 0 */
-CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vexpm1)(cnnc_vf x)
+CNNC_VMATH cnnc_vf CNNC_FN(cnnc_vexpm1)(cnnc_vf x)
 {
     cnnc_vf n, r, m, s, c = CNNC_VMIN(CNNC_VSET1(88.f), CNNC_VMAX(CNNC_VSET1(-20.f), x));
     r = CNNC_FN(cnnc_vexp_reduce)(c, &n);
@@ -71,7 +79,7 @@ CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vlog_poly)(cnnc_vf m, cnnc_vf e)
     return CNNC_VFMA(e, CNNC_VSET1(0.693359375f), CNNC_VADD(m, p));
 }
 
-CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vlog)(cnnc_vf x)
+CNNC_VMATH cnnc_vf CNNC_FN(cnnc_vlog)(cnnc_vf x)
 {
     const cnnc_vf one = CNNC_VSET1(1), zero = CNNC_VZERO();
     /* subnormals are scaled up first */
@@ -91,14 +99,14 @@ CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vlog)(cnnc_vf x)
 }
 
 /* log(1 + x) for 0 <= x <= 1: what the sum rounds away is put back to first order */
-CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vlog1p01)(cnnc_vf x)
+CNNC_VMATH cnnc_vf CNNC_FN(cnnc_vlog1p01)(cnnc_vf x)
 {
     cnnc_vf u = CNNC_VADD(x, CNNC_VSET1(1));
     cnnc_vf lost = CNNC_VSUB(x, CNNC_VSUB(u, CNNC_VSET1(1)));
     return CNNC_VADD(CNNC_FN(cnnc_vlog)(u), CNNC_VDIV(lost, u));
 }
 
-CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vtanh)(cnnc_vf x)
+CNNC_VMATH cnnc_vf CNNC_FN(cnnc_vtanh)(cnnc_vf x)
 {
     cnnc_vf a = CNNC_VABS(x), z = CNNC_VMUL(x, x), p = CNNC_VSET1(-5.70498872745e-3f);
     p = CNNC_VFMA(p, z, CNNC_VSET1(2.06390887954e-2f));
@@ -113,14 +121,14 @@ CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vtanh)(cnnc_vf x)
 }
 
 /* from exp(-|x|), which never overflows */
-CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vsigmoid)(cnnc_vf x)
+CNNC_VMATH cnnc_vf CNNC_FN(cnnc_vsigmoid)(cnnc_vf x)
 {
     cnnc_vf one = CNNC_VSET1(1), e = CNNC_FN(cnnc_vexp)(CNNC_VOR(x, CNNC_VSET1(-0.f)));
     return CNNC_VDIV(CNNC_VSELECT(CNNC_VLT(x, CNNC_VZERO()), e, one), CNNC_VADD(one, e));
 }
 
 /* two fits: x P(x^2) up to 475/512; beyond, 1 - exp(Q(|x|)) */
-CNNC_INLINE cnnc_vf CNNC_FN(cnnc_verf)(cnnc_vf x)
+CNNC_VMATH cnnc_vf CNNC_FN(cnnc_verf)(cnnc_vf x)
 {
     cnnc_vf a = CNNC_VABS(x), s = CNNC_VMUL(x, x), t = CNNC_VMIN(CNNC_VSET1(4.f), a), t2 = CNNC_VMUL(t, t);
     cnnc_vf p = CNNC_VSET1(-5.96761703e-4f);

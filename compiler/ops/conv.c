@@ -153,8 +153,9 @@ const struct geometry conv_geometry = {
         FIELD(struct cnnc_conv, pd, F_INT), FIELD(struct cnnc_conv, ph, F_INT), FIELD(struct cnnc_conv, pw, F_INT),
         FIELD(struct cnnc_conv, x, F_VIEW), FIELD(struct cnnc_conv, y, F_VIEW), FIELD(struct cnnc_conv, add, F_VIEW),
         FIELD_LIT(struct cnnc_conv, ep, F_EPILOGUE), FIELD_LIT(struct cnnc_conv, tile_w, F_INT),
-        FIELD_LIT(struct cnnc_conv, tile_v, F_INT), FIELD(struct cnnc_conv, block_ic, F_INT)},
-    29};
+        FIELD_LIT(struct cnnc_conv, tile_ocb, F_INT), FIELD_LIT(struct cnnc_conv, ic_tail, F_INT),
+        FIELD_LIT(struct cnnc_conv, flat, F_INT), FIELD_LIT(struct cnnc_conv, passes, F_INT)},
+    31};
 
 void conv_fill(const struct node *n, void *geometry, const struct target *target)
 {
