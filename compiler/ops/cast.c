@@ -80,8 +80,22 @@ static bool cast_infer(struct graph *g, struct node *n)
     return true;
 }
 
+/* .net names the type; ONNX has numbers for them. */
+static bool cast_params(struct graph *g, struct node *n)
+{
+    const char *name = attr_s(n, "type");
+    for (int t = DT_F32; t < DT_COUNT; t++)
+        if (strcmp(dtype_name((enum dtype)t), name) == 0)
+            set_attr_i(g, n, "to", t);
+    return attr_set(n, "to") ? true : node_error(g, n, "the type to cast to is missing");
+}
+
 static const struct attr_def cast_attrs[] = {
-    {"to", "to", A_INT, AT_REQUIRED | AT_POS, 0, NULL, "element type, by ONNX's number (1: float32, 7: int64)"},
+    {NULL, "type", A_STRING, AT_NET | AT_POS, 0,
+     ":float32|float64|float16|bfloat16|int8|int16|int32|int64|uint8|uint16|uint32|uint64|bool|float8e4m3fn|"
+     "float8e4m3fnuz|float8e5m2|float8e5m2fnuz|float8e8m0|int4|uint4|float4e2m1",
+     "element type"},
+    {"to", "to", A_INT, 0, 0, NULL, "element type, by ONNX's number (1: float32, 7: int64)"},
     {"saturate", "saturate", A_BOOL, 0, 1, NULL, "float8: what is too large becomes the largest value"},
     {"round_mode", "round_mode", A_STRING, 0, 0, "up:up|down|nearest", "float8e8m0: rounding"},
 };
@@ -92,7 +106,7 @@ static const struct attr_def cast_like_attrs[] = {
 const struct op op_cast = {
     .onnx = "Cast", .net = "cast", .doc = "its operand in another element type",
     .attrs = cast_attrs, .nattrs = COUNT(cast_attrs), .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1,
-    .flags = OP_ELEMENTWISE | OP_UNARY, .infer = cast_infer, .cost = elementwise_flops, .kernels = cast_kernels,
+    .flags = OP_ELEMENTWISE | OP_UNARY, .params = cast_params, .infer = cast_infer, .cost = elementwise_flops, .kernels = cast_kernels,
     .nkernels = COUNT(cast_kernels),
 };
 const struct op op_cast_like = {
