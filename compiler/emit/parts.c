@@ -53,7 +53,9 @@ bool parts_print(FILE *f, const char *list)
         fprintf(f, "\n/* ---- %s ---- */\n", name);
         char other[64];
         for (int i = 0; t->lines[i]; i++)
-            if (!included(t->lines[i], other) && !strstr(t->lines[i], "SPDX-License-Identifier"))
+            if (strstr(t->lines[i], "SPDX-License-Identifier")) /* the file's head says it once for all */
+                fputs(strstr(t->lines[i], "*/") ? "" : "/*\n", f);
+            else if (!included(t->lines[i], other))
                 fputs(t->lines[i], f);
     }
     return !ferror(f);

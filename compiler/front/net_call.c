@@ -224,6 +224,9 @@ static bool add_operand(struct net *net, const struct call *c, struct node *n, c
         for (int i = 0; i < c->args; i++)
             if (c->arg[i].value.kind == V_TENSOR)
                 dtype = c->arg[i].value.t->dtype;
+        for (int i = 0; i < n->nin; i++) /* those that were taken already */
+            if (n->in[i] && n->in[i]->dtype != DT_BOOL)
+                dtype = n->in[i]->dtype;
         t = value_constant(net, v, dtype, unique_name(net->g, arena_printf(&net->g->arena, "%s.constant", n->name)));
         if (!t)
             return false;
