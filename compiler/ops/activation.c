@@ -156,15 +156,20 @@ const struct op op_prelu = {
 
 /* ---- Clip, relu6 ------------------------------------------------------------------------------------------------ */
 
+static struct tensor *bound(struct graph *g, struct node *n, const char *which, double v)
+{
+    return tensor_f32(g, unique_name(g, arena_printf(&g->arena, "%s.%s", n->name, which)), (float)v);
+}
+
 static bool clip_params(struct graph *g, struct node *n)
 {
     const bool low = attr_set(n, "min"), high = attr_set(n, "max");
     if (low && high && attr_f(n, "min") > attr_f(n, "max"))
         return attr_error(g, n, "min", "minimum %g is larger than the maximum %g", attr_f(n, "min"), attr_f(n, "max"));
     if (low || high)
-        node_input(g, n, low ? tensor_f32(g, unique_name(g, n->name), (float)attr_f(n, "min")) : NULL);
+        node_input(g, n, low ? bound(g, n, "min", attr_f(n, "min")) : NULL);
     if (high)
-        node_input(g, n, tensor_f32(g, unique_name(g, n->name), (float)attr_f(n, "max")));
+        node_input(g, n, bound(g, n, "max", attr_f(n, "max")));
     return true;
 }
 
@@ -208,8 +213,8 @@ static const struct attr_def relu6_attrs[COUNT(clip_attrs)] = {{"min", NULL, A_F
 static bool relu6_params(struct graph *g, struct node *n)
 {
     n->op = &op_clip;
-    node_input(g, n, tensor_f32(g, unique_name(g, n->name), 0));
-    node_input(g, n, tensor_f32(g, unique_name(g, n->name), 6));
+    node_input(g, n, bound(g, n, "min", 0));
+    node_input(g, n, bound(g, n, "max", 6));
     return true;
 }
 const struct op op_relu6 = {

@@ -160,7 +160,7 @@ BINARY(op_bitwise_xor, "BitwiseXor", "bitwise_xor", NULL, OP_COMMUTATIVE, "bits 
 UNARY(op_bitwise_not, "BitwiseNot", "bitwise_not", NULL, "all bits turned over");
 
 static const struct attr_def shift_attrs[] = {
-    {"direction", "direction", A_STRING, AT_REQUIRED, 0, "LEFT:LEFT|RIGHT", "which way"},
+    {"direction", "direction", A_STRING, AT_REQUIRED | AT_POS, 0, "LEFT:LEFT|RIGHT", "which way"},
 };
 ROW(op_bit_shift, "BitShift", "bit_shift", NULL, 0, 2, 2, "a shifted by b bits", WITH_ATTRS(shift_attrs));
 

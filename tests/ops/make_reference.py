@@ -336,12 +336,12 @@ def make_cast():
     f.case("bitwise_xor(cast(a, int64), cast(b, int64))", elementwise(lambda v, w: int(v) ^ int(w), a, b), "q")
     f.case("bitwise_not(cast(a, int64))", a.map(lambda v: ~int(v)), "q")
     f.case("cast(bit_shift(cast(b, uint8), cast(b, uint8), LEFT), int64)", b.map(lambda v: (int(v) << int(v)) % 256), "q")
-    f.case("cast(bit_shift(cast(b, uint8), 1, RIGHT), int64)", b.map(lambda v: int(v) >> 1), "q")
+    f.case("cast(bit_shift(cast(a, uint32), cast(b, uint32), RIGHT), int64)", elementwise(lambda v, w: (int(v) % 2**32) >> int(w), a, b), "q")
     f.case("less(cast(a, int32), cast(b, int32))", elementwise(lambda v, w: v < w, a, b), "?")
     f.case("cast(a, bool)", a.map(lambda v: v != 0), "?")
     f.case("cast_like(x, cast(a, int64))", x.map(int), "q")
     f.case("cast(cast(x / 7, float16), float32)", x.map(lambda v: struct.unpack("<e", struct.pack("<e", v / 7))[0]))
-    f.case("cast(cast(x, float64) / 7, float32)", x.map(lambda v: v / 7))
+    f.case("cast(div(cast(x, float64), 7), float32)", x.map(lambda v: v / 7))
     f.write()
 
 
