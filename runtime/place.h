@@ -131,23 +131,3 @@ CNNC_INLINE void CNNC_FN(cnnc_tensor_scatter)(const struct cnnc_tensor_scatter *
         }
     }
 }
-
-/* One thread: where an element goes depends on all conditions before it. */
-CNNC_INLINE void CNNC_FN(cnnc_compress)(const struct cnnc_compress *g, const void *const in[], void *const out[],
-                                        struct cnnc_thread t)
-{
-    const char *x = in[0];
-    const uint8_t *keep = in[1];
-    char *y = out[0];
-    long count = 0;
-    if (t.index)
-        return;
-    for (long i = 0; i < g->n && i < g->axis; i++)
-        count += keep[i] != 0;
-    for (long o = 0; o < g->outer; o++)
-        for (long i = 0, k = 0; i < g->n && i < g->axis; i++)
-            if (keep[i])
-                memcpy(y + (o * count + k++) * g->inner, x + (o * g->axis + i) * g->inner, (size_t)g->inner);
-    if (out[1])
-        *(int64_t *)out[1] = count;
-}

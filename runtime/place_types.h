@@ -42,9 +42,4 @@ struct cnnc_tensor_scatter {
     int circular;
 };
 
-/* Compress: in x [outer][axis][inner], condition [n]; out y, count. The axis of y has room for all of x's. */
-struct cnnc_compress {
-    long outer, axis, inner, n, room;
-};
-
 #endif

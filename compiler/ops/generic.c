@@ -93,3 +93,9 @@ void absent_inputs(struct graph *g, struct node *n, int count)
     while (n->nin < count)
         node_input(g, n, NULL);
 }
+
+void absent_outputs(struct graph *g, struct node *n, int count)
+{
+    while (n->nout < count)
+        node_output(g, n, NULL);
+}

@@ -57,6 +57,7 @@ bool same_dtype(struct graph *g, struct node *n, int i, int k);
 void strides_of(const struct tensor *t, long stride[MAX_RANK]);
 /* At least `count` inputs, absent where there are none: kernels read the operands that they know. */
 void absent_inputs(struct graph *g, struct node *n, int count);
+void absent_outputs(struct graph *g, struct node *n, int count); /* likewise */
 /* An axis of n's input 0 that is counted from the end where negative; -1 with an error. */
 int64_t axis_in(struct graph *g, struct node *n, int64_t axis, int rank);
 
