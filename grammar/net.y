@@ -157,7 +157,7 @@ parameter:  NAME                                    { $$ = NAMED(AST_ARG, @$, $1
 /* expressions, from the loosest to the tightest */
 
 value:      pipe
-          | pipe IF pipe ELSE value                 { $$ = TREE(AST_CHOICE, @$, $3, $1, $5); }
+          | pipe IF pipe ELSE value                 { $$ = TREE(AST_CHOICE, @$, $1, $3, $5); }
           ;
 pipe:       operation
           | operation stages                        { struct ast_list l = ONE($1);

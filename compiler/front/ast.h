@@ -31,7 +31,7 @@ enum ast_kind {
     AST_NETWORK,    /* name */
     AST_INPUT,      /* name[a] (list): a an AST_LIST of sizes, list the options as AST_ARG */
     AST_CONST,      /* name = a */
-    AST_BLOCK,      /* name(list) b: list the parameters as AST_ARG */
+    AST_BLOCK,      /* name(list) { a }: list the parameters as AST_ARG */
     AST_ASSIGN,     /* list = a: list of AST_NAME */
     AST_EVAL,       /* a */
     AST_REPEAT,     /* list in a { b }: list of AST_NAME, empty for a mere count */

@@ -263,18 +263,24 @@ struct value call_block(struct net *net, struct ast *block, struct call *c)
     inner->name = block->name;
     if (!bind_arguments(net, block, c, inner, outer))
         return value_error();
-    inner->prefix = arena_printf(net->arena, "%s.", layer_name(net, c->label, block->name, true));
+    bool taken = net->target_taken;
+    const char *name = layer_name(net, c->label, block->name, true);
+    inner->prefix = arena_printf(net->arena, "%s.", name);
 
     int errors = net->d->errors;
     net->scope = inner;
     net->calls++;
-    struct flow f = run_body(net, block->b);
+    struct flow f = run_body(net, block->a);
     net->calls--;
     net->scope = outer;
     if (!f.returned && !f.value.span.source) {
         if (net->d->errors == errors && !net->missing)
             net_error(net, block->name_span, "block %s has no result; end it with return", block->name);
         return value_error();
+    }
+    if (f.value.kind != V_ERROR && !value_has_tensor(&f.value)) { /* a block that computes a number is no layer */
+        layer_name_back(net, name);
+        net->target_taken = taken;
     }
     f.value.span = c->span;
     return f.value;

@@ -111,6 +111,7 @@ struct value call_op(struct net *net, const struct op *op, struct call *c);
 /* net_input.c */
 void eval_input(struct net *net, const struct ast *s);
 struct value eval_parameter(struct net *net, struct call *c); /* parameter(3x4): a learned tensor by itself */
+struct value eval_constant(struct net *net, struct call *c);  /* constant([[1, 2], [3, 4]]) */
 
 /* net_name.c */
 struct variable *lookup(struct net *net, const char *name);                 /* through all scopes; counts as a use */

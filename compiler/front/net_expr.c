@@ -4,7 +4,9 @@
 
 #include "net_eval.h"
 
-enum { LIST_MAX = 1 << 24, RANGE_MAX = 100000 };
+#define LABEL_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
+
+enum { RANGE_MAX = 100000 };
 
 static struct value eval_name(struct net *net, const struct ast *e)
 {
@@ -24,7 +26,7 @@ static struct value eval_name(struct net *net, const struct ast *e)
     return f;
 }
 
-/* "layer1.0" of layer1[0] or layer1.0, "0" of [0] */
+/* "layer1.0" of layer1[0] or layer1.0, "0" of [0], "layer7" of ("layer" + 7) */
 static const char *label_text(struct net *net, struct ast *e)
 {
     struct ast *index = NULL;
@@ -41,10 +43,13 @@ static const char *label_text(struct net *net, struct ast *e)
     } else if (e->kind == AST_LIST && e->n == 1) {
         index = e->list;
     }
-    struct value v = index && before ? eval(net, index) : value_error();
-    if (index && before && !value_check(net, &v))
+    bool literal = e->kind == AST_STRING || e->kind == AST_BINARY;
+    struct value v = (index || literal) && before ? eval(net, index ? index : e) : value_error();
+    if ((index || literal) && !value_check(net, &v))
         return NULL;
-    if (v.kind != V_INT) {
+    if (literal && v.kind == V_STRING && *v.s && v.s[strspn(v.s, LABEL_CHARACTERS)] == '\0')
+        return v.s;
+    if (literal || v.kind != V_INT) {
         if (before)
             net_error(net, e->span, "a label is a name, like conv1, or a name with a number, like layer1[i]");
         return NULL;
@@ -72,6 +77,8 @@ static struct value dispatch(struct net *net, struct ast *e, struct call *c)
         return call_block(net, block, c);
     if (strcmp(c->name, "parameter") == 0)
         return eval_parameter(net, c);
+    if (strcmp(c->name, "constant") == 0)
+        return eval_constant(net, c);
     struct value r = value_function(net, c, &known);
     if (known)
         return r;

@@ -251,3 +251,23 @@ struct value eval_parameter(struct net *net, struct call *c)
     t->span = c->span;
     return value_tensor(t, c->span);
 }
+
+struct value eval_constant(struct net *net, struct call *c)
+{
+    enum dtype dtype = DT_F32;
+    const struct argument *table = c->args > 0 ? &c->arg[0] : NULL, *type = c->args > 1 ? &c->arg[1] : NULL;
+    if (c->args < 1 || c->args > 2 || table->name || (type && type->name && strcmp(type->name, "dtype") != 0)) {
+        net_error(net, c->span, "constant: expected a table of numbers, as in constant([1, 2, 3]), and dtype=int64 if need be");
+        return value_error();
+    }
+    if (type) {
+        if (type->value.kind == V_STRING)
+            dtype = dtype_named(type->value.s);
+        if (type->value.kind != V_STRING || (dtype != DT_F32 && dtype != DT_F64 && dtype != DT_I64 && dtype != DT_I32 && dtype != DT_BOOL)) {
+            net_error(net, type->span, "constant: expected float32, float64, int32, int64 or bool");
+            return value_error();
+        }
+    }
+    struct tensor *t = value_constant(net, &table->value, dtype, unique_name(net->g, layer_name(net, c->label, "constant", true)));
+    return t ? value_tensor(t, c->span) : value_error();
+}

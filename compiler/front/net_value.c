@@ -188,6 +188,14 @@ struct value value_binary(struct net *net, const struct ast *e, struct value a, 
     double x, y;
     if (e->op == OP_EQ || e->op == OP_NE)
         return value_bool(equal(&a, &b) == (e->op == OP_EQ), e->span);
+    if (e->op == OP_ADD && a.kind == V_STRING && (b.kind == V_STRING || b.kind == V_INT)) { /* "layer" + i */
+        const char *text = b.kind == V_INT ? arena_printf(net->arena, "%s%lld", a.s, (long long)b.i)
+                                           : arena_printf(net->arena, "%s%s", a.s, b.s);
+        if (strlen(text) <= NET_NAME_MAX)
+            return (struct value){.kind = V_STRING, .s = text, .span = e->span};
+        net_error(net, e->span, "this string has more than %d characters", NET_NAME_MAX);
+        return value_error();
+    }
     if (e->op <= OP_POW && (a.kind == V_LIST || b.kind == V_LIST))
         return lists(net, e, a, b);
     if (!value_number(&a, &x) || !value_number(&b, &y))
@@ -237,7 +245,7 @@ struct value value_function(struct net *net, const struct call *c, bool *known)
         double (*f)(double);
         bool integer;
     } functions[] = {{"sqrt", sqrt, false}, {"exp", exp, false}, {"log", log, false}, {"abs", fabs, false},
-                     {"floor", floor, true}, {"ceil", ceil, true}, {"round", round_half_away, true}};
+                     {"floor", floor, true}, {"ceil", ceil, true}, {"round", round_half_away, true}, {"int", trunc, true}};
     bool list = c->args == 1 && c->arg[0].value.kind == V_LIST;
     *known = false;
     for (int i = 0; i < c->args; i++) {

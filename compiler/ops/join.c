@@ -154,8 +154,9 @@ RUN(pad)
 
 static const struct attr_def pad_attrs[] = {
     {"mode", "mode", A_STRING, 0, 0, "constant:constant|reflect|edge|wrap", "what stands in the border"},
-    {"pads", "pad", A_PADS, AT_NET | AT_POS | AT_REQUIRED, 0, NULL, "width of the border"},
+    {"pads", "pad", A_PADS, AT_NET | AT_POS, 0, NULL, "width of the border"},
     {"value", "value", A_FLOAT, AT_NET, 0, NULL, "the constant"},
+    {NULL, "channels", A_INTS, AT_NET | AT_NONNEG, 0, NULL, "channels of it in front and behind"},
 };
 
 static bool pad_params(struct graph *g, struct node *n)
@@ -168,6 +169,8 @@ static bool pad_params(struct graph *g, struct node *n)
         v[2 + i] = attr_at(n, "pads", i, 0);
         v[rank + 2 + i] = attr_at(n, "pads", spatial + i, 0);
     }
+    v[1] = attr_at(n, "channels", 0, 0);
+    v[rank + 1] = attr_at(n, "channels", 1, v[1]);
     node_input(g, n, tensor_i64(g, unique_name(g, "pads"), 2 * rank, v));
     node_input(g, n, tensor_f32(g, unique_name(g, "value"), (float)attr_f(n, "value")));
     return true;
