@@ -252,12 +252,13 @@ static bool dropout_infer(struct graph *g, struct node *n)
     double training = 0, ratio = attr_f(n, "ratio");
     if (!check_type(g, n, 0, TYPES_FLOAT | TYPES_FLOAT8))
         return false;
-    if (input(n, 1) && !const_scalar(n->in[1], &ratio))
-        return node_error(g, n, "the ratio must be a constant");
-    if (!(ratio >= 0 && ratio < 1))
+    const bool known = !input(n, 1) || const_scalar(n->in[1], &ratio);
+    if (known && !(ratio >= 0 && ratio < 1))
         return attr_error(g, n, "ratio", "ratio %g; expected at least 0 and less than 1", ratio);
     if (input(n, 2) && !const_scalar(n->in[2], &training))
-        return node_error(g, n, "whether it trains must be a constant");
+        return node_error(g, n, "whether it trains ('%s') must be known; --fix-input gives it a value", n->in[2]->name);
+    if (training != 0 && !known)
+        return node_error(g, n, "the ratio ('%s') must be known; --fix-input gives it a value", n->in[1]->name);
     if (training != 0 && ratio != 0)
         return node_error(g, n, "training mode with ratio %g draws random numbers: not supported", ratio);
     set_output(n, 1, DT_BOOL, n->in[0]->rank, n->in[0]->dim);

@@ -1,0 +1,378 @@
+/* Pooling: windows, whole planes, and windows that divide a plane into a given number of parts. */
+#include "shared.h"
+
+#include <string.h>
+
+#define CNNC_FN(name) name
+#include "../../runtime/pool_plain.h"
+#include "../../runtime/unpool.h"
+
+enum { WINDOW, GLOBAL, ADAPTIVE };
+
+static bool is_op(const struct node *n, const char *onnx) { return strcmp(n->op->onnx, onnx) == 0; }
+
+static int kind_of(const struct node *n)
+{
+    return strncmp(n->op->onnx, "Global", 6) == 0 ? GLOBAL : strncmp(n->op->onnx, "Adaptive", 8) == 0 ? ADAPTIVE : WINDOW;
+}
+
+static enum cnnc_pool_op pool_op(const struct node *n)
+{
+    const char *op = n->op->onnx;
+    if (strstr(op, "Max"))
+        return CNNC_POOL_MAX;
+    if (strstr(op, "Lp"))
+        return CNNC_POOL_LP;
+    if (strstr(op, "Sum"))
+        return CNNC_POOL_SUM;
+    return is_op(n, "AveragePool") && attr_i(n, "count_include_pad") ? CNNC_POOL_AVERAGE_PAD : CNNC_POOL_AVERAGE;
+}
+
+/* ---- inference -------------------------------------------------------------------------------------------------- */
+
+static bool pool_types(struct graph *g, struct node *n)
+{
+    return check_type(g, n, 0, TYPES_FLOAT | (pool_op(n) == CNNC_POOL_MAX ? TYPE(DT_I8) | TYPE(DT_U8) : 0));
+}
+
+/* .net: a window steps by its own size unless it is told otherwise. */
+static bool pool_params(struct graph *g, struct node *n)
+{
+    int64_t stride[3];
+    if (!check_rank(g, n, 0, 3, 5))
+        return false;
+    for (int i = 0; i < n->in[0]->rank - 2; i++)
+        stride[i] = attr_at(n, "kernel_shape", i, 1);
+    if (attr_set(n, "kernel_shape") && !attr_set(n, "strides"))
+        set_attr_ints(g, n, "strides", n->in[0]->rank - 2, stride);
+    return true;
+}
+
+static bool pool_infer(struct graph *g, struct node *n)
+{
+    if (!check_rank(g, n, 0, 3, 5) || !pool_types(g, n))
+        return false;
+    const struct tensor *x = n->in[0];
+    const int spatial = x->rank - 2;
+    const struct attr *size = attr_get(n, "kernel_shape");
+    int64_t dim[MAX_RANK] = {x->dim[0], x->dim[1]}, kernel[3], stride[3], pads[6];
+    if (!size->set)
+        return node_error(g, n, "the size of the window is missing");
+    if (size->n != spatial)
+        return attr_error(g, n, "kernel_shape", "a window of %d dimensions; expected %d", size->n, spatial);
+    if (is_op(n, "LpPool") && attr_i(n, "p") < 1)
+        return attr_error(g, n, "p", "p is %lld; expected at least 1", (long long)attr_i(n, "p"));
+    for (int i = 0; i < spatial; i++) {
+        struct window w;
+        kernel[i] = size->ints[i];
+        if (!window_infer(g, n, i, spatial, x->dim[2 + i], kernel[i], attr_i(n, "ceil_mode") != 0, &w))
+            return false;
+        dim[2 + i] = w.out;
+        stride[i] = w.stride;
+        pads[i] = w.before;
+        pads[i + spatial] = w.after;
+    }
+    const struct span span = attr_get(n, "pads")->span; /* from here on all is explicit */
+    set_attr_ints(g, n, "pads", 2 * spatial, pads);
+    attr_get(n, "pads")->s = NULL;
+    attr_get(n, "pads")->span = span;
+    set_attr_s(g, n, "auto_pad", "NOTSET");
+    set_attr_ints(g, n, "strides", spatial, stride);
+    set_output(n, 0, x->dtype, x->rank, dim);
+    set_output(n, 1, DT_I64, x->rank, dim);
+    return true;
+}
+
+static bool global_infer(struct graph *g, struct node *n)
+{
+    if (!check_rank(g, n, 0, 3, MAX_RANK) || !pool_types(g, n))
+        return false;
+    int64_t dim[MAX_RANK] = {n->in[0]->dim[0], n->in[0]->dim[1], 1, 1, 1, 1, 1, 1};
+    for (int i = 2; i < n->in[0]->rank; i++)
+        if (n->in[0]->dim[i] < 1)
+            return node_error(g, n, "there is nothing to pool: axis %d has no elements", i);
+    set_output(n, 0, n->in[0]->dtype, n->in[0]->rank, dim);
+    return true;
+}
+
+static bool adaptive_infer(struct graph *g, struct node *n)
+{
+    if (!check_rank(g, n, 0, 3, 5) || !pool_types(g, n))
+        return false;
+    const struct tensor *x = n->in[0];
+    int64_t dim[MAX_RANK] = {x->dim[0], x->dim[1]};
+    for (int i = 2; i < x->rank; i++) {
+        dim[i] = attr_at(n, "output_size", i - 2, 0);
+        if (dim[i] < 1)
+            return attr_error(g, n, "output_size", "output size %lld; expected at least 1", (long long)dim[i]);
+        if (x->dim[i] < 1)
+            return node_error(g, n, "there is nothing to pool: axis %d has no elements", i);
+    }
+    set_output(n, 0, x->dtype, x->rank, dim);
+    return true;
+}
+
+/* ---- geometry --------------------------------------------------------------------------------------------------- */
+
+static void pool_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    struct cnnc_pool *p = geometry;
+    const struct extent5 x = extent5(n->in[0]), y = extent5(n->out[0]);
+    const int spatial = n->in[0]->rank - 2, skip = 3 - spatial, kind = kind_of(n);
+    int k[3] = {1, 1, 1}, s[3] = {1, 1, 1}, d[3] = {1, 1, 1}, before[3] = {0}, after[3] = {0};
+    (void)target;
+    for (int i = 0; kind == WINDOW && i < spatial; i++) {
+        k[skip + i] = (int)attr_at(n, "kernel_shape", i, 1);
+        s[skip + i] = (int)attr_at(n, "strides", i, 1);
+        d[skip + i] = (int)attr_at(n, "dilations", i, 1);
+        before[skip + i] = (int)attr_at(n, "pads", i, 0);
+        after[skip + i] = (int)attr_at(n, "pads", i + spatial, 0);
+    }
+    if (kind == GLOBAL) {
+        k[0] = x.d;
+        k[1] = x.h;
+        k[2] = x.w;
+    }
+    *p = (struct cnnc_pool){
+        .n = x.n, .c = x.c, .id = x.d, .ih = x.h, .iw = x.w, .od = y.d, .oh = y.h, .ow = y.w, .kd = k[0], .kh = k[1],
+        .kw = k[2], .sd = s[0], .sh = s[1], .sw = s[2], .dd = d[0], .dh = d[1], .dw = d[2], .pd = before[0],
+        .ph = before[1], .pw = before[2], .ed = after[0], .eh = after[1], .ew = after[2], .op = pool_op(n),
+        .adaptive = kind == ADAPTIVE, .x = view_of(n->in[0]), .y = view_of(n->out[0])};
+    if (is_op(n, "MaxPool"))
+        p->column_major = (int)attr_i(n, "storage_order");
+    if (p->op == CNNC_POOL_LP)
+        p->p = (float)attr_i(n, "p");
+    fill_epilogue(n, &p->ep, &p->add);
+}
+
+#define POOL_FIELDS(SHAPE)                                                                                             \
+    FIELD(struct cnnc_pool, n, F_INT), FIELD(struct cnnc_pool, c, F_INT), FIELD(struct cnnc_pool, id, F_INT),          \
+    FIELD(struct cnnc_pool, ih, F_INT), FIELD(struct cnnc_pool, iw, F_INT), FIELD(struct cnnc_pool, od, F_INT),        \
+    FIELD(struct cnnc_pool, oh, F_INT), FIELD(struct cnnc_pool, ow, F_INT), SHAPE(struct cnnc_pool, kd, F_INT),        \
+    SHAPE(struct cnnc_pool, kh, F_INT), SHAPE(struct cnnc_pool, kw, F_INT), FIELD(struct cnnc_pool, sd, F_INT),        \
+    FIELD(struct cnnc_pool, sh, F_INT), SHAPE(struct cnnc_pool, sw, F_INT), SHAPE(struct cnnc_pool, dd, F_INT),        \
+    SHAPE(struct cnnc_pool, dh, F_INT), SHAPE(struct cnnc_pool, dw, F_INT), FIELD(struct cnnc_pool, pd, F_INT),        \
+    FIELD(struct cnnc_pool, ph, F_INT), FIELD(struct cnnc_pool, pw, F_INT), FIELD(struct cnnc_pool, ed, F_INT),        \
+    FIELD(struct cnnc_pool, eh, F_INT), FIELD(struct cnnc_pool, ew, F_INT), SHAPE(struct cnnc_pool, op, F_INT),        \
+    SHAPE(struct cnnc_pool, adaptive, F_INT), FIELD(struct cnnc_pool, column_major, F_INT),                            \
+    FIELD(struct cnnc_pool, p, F_FLOAT), FIELD(struct cnnc_pool, x, F_VIEW), FIELD(struct cnnc_pool, y, F_VIEW),       \
+    FIELD(struct cnnc_pool, add, F_VIEW), SHAPE(struct cnnc_pool, ep, F_EPILOGUE)
+
+static const struct field plain_fields[] = {POOL_FIELDS(FIELD)};
+static const struct field blocked_fields[] = {POOL_FIELDS(FIELD_LIT)};
+static const struct geometry plain_geometry = {"cnnc_pool", sizeof(struct cnnc_pool), plain_fields, COUNT(plain_fields)};
+static const struct geometry blocked_geometry = {"cnnc_pool", sizeof(struct cnnc_pool), blocked_fields,
+                                                 COUNT(blocked_fields)};
+
+/* ---- kernels ---------------------------------------------------------------------------------------------------- */
+
+static double taps(const struct node *n)
+{
+    struct cnnc_pool p;
+    pool_fill(n, &p, NULL);
+    return p.adaptive ? (double)p.id * p.ih * p.iw / ((double)p.od * p.oh * p.ow) + 1 : (double)p.kd * p.kh * p.kw;
+}
+
+static void pool_cost(const struct node *n, struct cost *c)
+{
+    cost_per_element(n, c, (int64_t)taps(n));
+}
+
+static double plain_cost(const struct node *n, const struct target *target)
+{
+    (void)target;
+    return 2e-9 * taps(n) * (double)tensor_count(n->out[0]) + 1e-7;
+}
+
+static double blocked_cost(const struct node *n, const struct target *target)
+{
+    (void)target;
+    return 2e-7 + 1e-10 * taps(n) * (double)tensor_count(n->out[0]) +
+           4e-10 * (double)(tensor_count(n->in[0]) + tensor_count(n->out[0]));
+}
+
+static bool blocked_match(const struct node *n, const struct target *target)
+{
+    return target->block > 1 && n->in[0]->dtype == DT_F32 && n->in[0]->rank >= 3 && n->in[0]->rank <= 5 &&
+           !wants_output(n, 1);
+}
+
+/* The plain kernel looks at out[1] to see whether indices are wanted. */
+static void plain_prepare(struct graph *g, struct node *n, const struct target *target)
+{
+    (void)target;
+    if (n->nout == 1)
+        node_output(g, n, NULL);
+}
+
+static void plain_name(const struct node *n, struct strbuf *name, struct strbuf *define)
+{
+    const char *tag = type_tag(n->in[0]->dtype);
+    if (n->in[0]->dtype == DT_F32) {
+        sb_add(name, "cnnc_pool_plain");
+        return;
+    }
+    sb_addf(name, "cnnc_pool_plain_%s", tag);
+    sb_addf(define, "CNNC_POOL_PLAIN(CNNC_FN(cnnc_pool_plain_%s), %s, CNNC_C_%s)\n", tag, tag, tag);
+}
+
+CNNC_POOL_PLAIN(run_f64, f64, double)
+CNNC_POOL_PLAIN(run_f16, f16, float)
+CNNC_POOL_PLAIN(run_bf16, bf16, float)
+CNNC_POOL_PLAIN(run_i8, i8, int64_t)
+CNNC_POOL_PLAIN(run_u8, u8, uint64_t)
+
+static void plain_run(const struct node *n, const void *geometry, const void *const in[], void *const out[])
+{
+    const struct cnnc_thread all = {0, 1, NULL};
+    void *const both[2] = {out[0], wants_output(n, 1) ? out[1] : NULL};
+    switch (n->in[0]->dtype) {
+    case DT_F64: run_f64(geometry, in, both, all); break;
+    case DT_F16: run_f16(geometry, in, both, all); break;
+    case DT_BF16: run_bf16(geometry, in, both, all); break;
+    case DT_I8: run_i8(geometry, in, both, all); break;
+    case DT_U8: run_u8(geometry, in, both, all); break;
+    default: cnnc_pool_plain(geometry, in, both, all); break;
+    }
+}
+
+static const struct kernel pool_kernels[] = {
+    {.part = "pool_plain.h", .geometry = &plain_geometry, .in_layout = LAYOUT_PLAIN, .out_layout = LAYOUT_PLAIN,
+     .views = true, .cost = plain_cost, .prepare = plain_prepare, .fill = pool_fill, .name_of = plain_name, .run = plain_run},
+    {.name = "pool", .part = "pool.h", .geometry = &blocked_geometry, .in_layout = LAYOUT_BLOCKED,
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = blocked_match, .cost = blocked_cost,
+     .fill = pool_fill},
+};
+
+/* ---- MaxUnpool -------------------------------------------------------------------------------------------------- */
+
+/* The shape that the indices count in: what was pooled, as far as the window tells. */
+static void unpool_source(const struct node *n, int64_t dim[MAX_RANK])
+{
+    const struct tensor *x = n->in[0];
+    const int spatial = x->rank - 2;
+    memcpy(dim, x->dim, sizeof x->dim);
+    for (int i = 0; i < spatial; i++)
+        dim[2 + i] = (x->dim[2 + i] - 1) * attr_at(n, "strides", i, 1) + attr_at(n, "kernel_shape", i, 1) -
+                     attr_at(n, "pads", i, 0) - attr_at(n, "pads", i + spatial, 0);
+}
+
+static bool unpool_infer(struct graph *g, struct node *n)
+{
+    const struct tensor *x = n->in[0], *indices = n->in[1];
+    int64_t dim[MAX_RANK] = {0}, given[MAX_RANK];
+    char a[160], b[160];
+    int count;
+    if (!check_rank(g, n, 0, 3, 5) || !check_type(g, n, 0, TYPES_FLOAT) || !check_type(g, n, 1, TYPE(DT_I64)))
+        return false;
+    if (!same_shape(x, indices))
+        return node_error(g, n, "values have shape %s, indices %s; they must be the same", shape_text(x, a),
+                          shape_text(indices, b));
+    unpool_source(n, dim);
+    if (input(n, 2)) {
+        if (!tensor_ints(n->in[2], given, MAX_RANK, &count))
+            return node_error(g, n, "the output's shape must be a constant");
+        if (count != x->rank)
+            return node_error(g, n, "the output's shape has %d dimensions; expected %d", count, x->rank);
+        for (int i = 0; i < count; i++)
+            if (given[i] < dim[i])
+                return node_error(g, n, "the output's axis %d has size %lld; expected at least %lld", i,
+                                  (long long)given[i], (long long)dim[i]);
+        memcpy(dim, given, sizeof dim);
+    }
+    set_output(n, 0, x->dtype, x->rank, dim);
+    return true;
+}
+
+/* ---- the table -------------------------------------------------------------------------------------------------- */
+
+#define WINDOW_ATTRS                                                                                                   \
+    {"kernel_shape", "kernel", A_SPATIAL, AT_POS | AT_POSITIVE | AT_REQUIRED, 0, NULL, "size of the window"},          \
+    {"strides", "stride", A_SPATIAL, AT_POSITIVE, 0, NULL, "step of the window; .net: its size if not given"},         \
+    {"pads", "pad", A_PADS, AT_NONNEG, 0, NULL, "border around the input, or same"},                                   \
+    {"dilations", "dilation", A_SPATIAL, AT_POSITIVE, 1, NULL, "distance between taps"},                               \
+    {"ceil_mode", "ceil", A_BOOL, 0, 0, NULL, "a last window that sticks out counts"},                                 \
+    {"auto_pad", NULL, A_STRING, 0, 0, "NOTSET:NOTSET|SAME_UPPER|SAME_LOWER|VALID", "padding by rule"}
+
+static const struct attr_def max_pool_attrs[] = {
+    WINDOW_ATTRS,
+    {"storage_order", NULL, A_INT, 0, 0, NULL, "indices: 0 row major, 1 column major"},
+};
+static const struct attr_def average_pool_attrs[] = {
+    WINDOW_ATTRS,
+    {"count_include_pad", "include_pad", A_BOOL, 0, 0, NULL, "the average counts the padding as zeros"},
+};
+static const struct attr_def lp_pool_attrs[] = {
+    WINDOW_ATTRS,
+    {"p", "p", A_INT, AT_POSITIVE, 2, NULL, "exponent"},
+};
+static const struct attr_def sum_pool_attrs[] = {WINDOW_ATTRS};
+static const struct attr_def global_lp_attrs[] = {{"p", "p", A_INT, AT_POSITIVE, 2, NULL, "exponent"}};
+static const struct attr_def adaptive_attrs[] = {
+    {"output_size", "size", A_SPATIAL, AT_POS | AT_POSITIVE | AT_REQUIRED, 0, NULL, "size of the output"},
+};
+
+/* clang-format off */
+#define POOL(symbol, onnx_, net_, aliases_, doc_, ...)                                                                  \
+    const struct op symbol = {.onnx = onnx_, .net = net_, .net_aliases = aliases_, .doc = doc_, .min_in = 1,             \
+        .max_in = 1, .net_in = 1, .max_out = 1, .cost = pool_cost, .kernels = pool_kernels,                               \
+        .nkernels = COUNT(pool_kernels), __VA_ARGS__}
+#define WINDOWS(table) .attrs = table, .nattrs = COUNT(table), .params = pool_params, .infer = pool_infer
+#define ATTRS(table) .attrs = table, .nattrs = COUNT(table)
+
+const struct op op_max_pool = {
+    .onnx = "MaxPool", .net = "maxpool", .net_aliases = "max_pool", .doc = "largest value of each window", .min_in = 1,
+    .max_in = 1, .net_in = 1, .max_out = 2, .cost = pool_cost, .kernels = pool_kernels,
+    .nkernels = COUNT(pool_kernels), WINDOWS(max_pool_attrs),
+};
+POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", WINDOWS(average_pool_attrs));
+POOL(op_sum_pool, "SumPool", "sumpool", "sum_pool", "sum of each window", WINDOWS(sum_pool_attrs));
+POOL(op_lp_pool, "LpPool", "lppool", "lp_pool", "p-norm of each window", WINDOWS(lp_pool_attrs));
+POOL(op_global_average_pool, "GlobalAveragePool", "globalavgpool", "global_avgpool|gap", "mean of each channel", .infer = global_infer);
+POOL(op_global_max_pool, "GlobalMaxPool", "globalmaxpool", "global_maxpool", "largest value of each channel", .infer = global_infer);
+POOL(op_global_lp_pool, "GlobalLpPool", "globallppool", "global_lppool", "p-norm of each channel", .infer = global_infer, ATTRS(global_lp_attrs));
+POOL(op_adaptive_average_pool, "AdaptiveAveragePool", "adaptive_avgpool", "adaptive_avg_pool", "means over windows that divide the input into the given number", .infer = adaptive_infer, ATTRS(adaptive_attrs));
+POOL(op_adaptive_max_pool, "AdaptiveMaxPool", "adaptive_maxpool", "adaptive_max_pool", "maxima over windows that divide the input into the given number", .infer = adaptive_infer, ATTRS(adaptive_attrs));
+/* clang-format on */
+
+static const struct attr_def unpool_attrs[] = {
+    {"kernel_shape", "kernel", A_SPATIAL, AT_POS | AT_POSITIVE | AT_REQUIRED, 0, NULL, "size of the window"},
+    {"strides", "stride", A_SPATIAL, AT_POSITIVE, 1, NULL, "step of the window"},
+    {"pads", "pad", A_PADS, AT_NONNEG, 0, NULL, "border around the input of the pooling"},
+};
+
+static void unpool_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    struct cnnc_unpool *u = geometry;
+    int64_t source[MAX_RANK];
+    (void)target;
+    unpool_source(n, source);
+    *u = (struct cnnc_unpool){.count = (long)tensor_count(n->in[0]), .rank = n->in[0]->rank,
+                              .size = (int)dtype_size(n->in[0]->dtype)};
+    for (int i = 0; i < u->rank; i++) {
+        u->source[i] = (long)source[i];
+        u->dim[i] = (long)n->out[0]->dim[i];
+    }
+}
+
+static void unpool_run(const struct node *n, const void *geometry, const void *const in[], void *const out[])
+{
+    (void)n;
+    cnnc_unpool(geometry, in, out, (struct cnnc_thread){0, 1, NULL});
+}
+
+static const struct field unpool_fields[] = {
+    FIELD(struct cnnc_unpool, count, F_LONG), FIELD(struct cnnc_unpool, rank, F_INT),
+    FIELD(struct cnnc_unpool, size, F_INT), FIELD_ARRAY(struct cnnc_unpool, source, F_LONG, 5),
+    FIELD_ARRAY(struct cnnc_unpool, dim, F_LONG, 5),
+};
+static const struct geometry unpool_geometry = {"cnnc_unpool", sizeof(struct cnnc_unpool), unpool_fields,
+                                                COUNT(unpool_fields)};
+static const struct kernel unpool_kernels[] = {
+    {.name = "unpool", .part = "unpool.h", .geometry = &unpool_geometry, .fill = unpool_fill, .run = unpool_run},
+};
+const struct op op_max_unpool = {
+    .onnx = "MaxUnpool", .net = "maxunpool", .net_aliases = "max_unpool", .doc = "puts the values of a max pooling back",
+    .attrs = unpool_attrs, .nattrs = COUNT(unpool_attrs), .min_in = 2, .max_in = 3, .net_in = 2, .max_out = 1,
+    .infer = unpool_infer, .kernels = unpool_kernels, .nkernels = COUNT(unpool_kernels),
+};
