@@ -7,6 +7,7 @@
 #include "front/front.h"
 #include "front/onnx.h"
 #include "pass.h"
+#include "trial.h"
 
 const char *argp_program_version = "cnnc 0.1";
 
@@ -27,7 +28,7 @@ static const struct target targets[] = {
     {.name = "cortex-m", .block = 1, .winograd = false, .fuse = true, .max_error = 1e-4},
 };
 
-enum { OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE, OPT_FIX_INPUT };
+enum { OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE, OPT_FIX_INPUT, OPT_VERIFY };
 
 static const struct argp_option option_table[] = {
     {"output", 'o', "FILE.c", 0, "write the C here; FILE.h and, for big networks, FILE.weights beside it", 0},
@@ -39,6 +40,7 @@ static const struct argp_option option_table[] = {
     {"dim", OPT_DIM, "N=SIZE", 0, "ONNX: the size of a symbolic dimension (default of the batch: 1)", 0},
     {"input-shape", OPT_INPUT_SHAPE, "INPUT=1,3,224,224", 0, "ONNX: the shape of an input", 0},
     {"fix-input", OPT_FIX_INPUT, "INPUT=FILE", 0, "ONNX: an input becomes the constant that a .pb or .npy file holds", 0},
+    {"verify", OPT_VERIFY, "FOLDER", 0, "compile, build with $CC and $CFLAGS, run on FOLDER/input_0.pb (or .npy) ..., compare with output_0.pb ...", 0},
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
     {"dump", OPT_DUMP, "PASS", 0, "print the graph after a pass and stop", 0},
@@ -62,6 +64,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         if (end == arg || *end)
             argp_error(state, "--seed=%s: expected a number", arg);
         return 0;
+    case OPT_VERIFY: o->verify = arg; return 0;
     case OPT_DIM:
         if (!import_add_dim(&import_options, arg, err))
             argp_error(state, "--dim: %s", err);
@@ -131,6 +134,16 @@ static bool compile(struct graph *g, struct options *o)
     return !o->output || emit(g, o);
 }
 
+static struct graph *read_network(const struct options *o, struct diag *d)
+{
+    struct graph *g = ends_with(o->input, ".onnx") ? read_onnx(o->input, o, d) : read_net(o->input, o, d);
+    if (g && o->weights && !read_weights(g, o->weights)) {
+        graph_free(g);
+        return NULL;
+    }
+    return g;
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {option_table, parse_option, "NETWORK.net|MODEL.onnx",
@@ -145,9 +158,15 @@ int main(int argc, char **argv)
     o.command = command.s;
 
     struct diag d = {0};
-    struct graph *g = ends_with(o.input, ".onnx") ? read_onnx(o.input, &o, &d) : read_net(o.input, &o, &d);
-    bool ok = g && (!o.weights || read_weights(g, o.weights)) && compile(g, &o);
-    graph_free(g);
+    bool ok;
+    if (o.verify) {
+        ok = trial(&o, o.verify, read_network, compile);
+    } else {
+        struct graph *g = read_network(&o, &d);
+        ok = g && compile(g, &o);
+        graph_free(g);
+    }
+    import_options_free(&import_options);
     sb_free(&command);
     return ok && d.errors == 0 ? 0 : 1;
 }

@@ -19,6 +19,7 @@ struct options {
     bool dispatch, selftest, external_runtime, profile;
     const char **keep;
     int keeps;
+    const char *verify; /* folder of stored inputs and outputs to check the generated program with (trial.c) */
     const char *dump; /* pass after which the graph is printed */
 };
 

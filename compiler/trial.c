@@ -1,0 +1,446 @@
+/* --verify, in steps: read the stored tensors; give the inputs their shapes, and those that decide shapes their values; compile;
+ * build with $CC; run; compare. */
+#include "trial.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "compare.h"
+#include "front/onnx.h"
+
+struct stored {
+    int n;
+    struct tensor_data *tensor;
+    char **path;
+};
+
+struct trial {
+    struct options *o;
+    const char *folder;
+    read_network_fn *read;
+    compile_network_fn *compile;
+    struct diag diag;
+    struct stored in, out;
+    struct onnx_signature signature; /* of an ONNX file; of another network made from its graph */
+    bool *fixed;                     /* parallel to signature.input */
+    char *work;                      /* folder of the program */
+};
+
+static bool fail(struct trial *t, const char *where, const char *what)
+{
+    diag_error_at(&t->diag, where, "%s", what);
+    return false;
+}
+
+/* KIND_0, KIND_1, ... as .pb or .npy, until there is none. */
+static bool read_stored(struct trial *t, struct stored *s, const char *kind)
+{
+    for (;; s->n++) {
+        char err[CNNC_ERROR_BYTES];
+        struct tensor_data d;
+        char *path = xasprintf("%s/%s_%d.pb", t->folder, kind, s->n);
+        if (access(path, F_OK) != 0) {
+            free(path);
+            path = xasprintf("%s/%s_%d.npy", t->folder, kind, s->n);
+        }
+        if (access(path, F_OK) != 0) {
+            free(path);
+            return true;
+        }
+        if (!tensor_file_read(&d, path, err)) {
+            fail(t, path, err);
+            free(path);
+            return false;
+        }
+        int n = s->n, m = s->n;
+        VEC_PUSH(s->tensor, n, d);
+        VEC_PUSH(s->path, m, path);
+    }
+}
+
+static void free_stored(struct stored *s)
+{
+    for (int i = 0; i < s->n; i++) {
+        tensor_data_free(&s->tensor[i]);
+        free(s->path[i]);
+    }
+    free(s->tensor);
+    free(s->path);
+}
+
+/* What the trial says about the inputs on top of the user's own options. */
+static struct import_options options_for(const struct trial *t)
+{
+    struct import_options io = { 0 };
+    const struct import_options *user = t->o->import;
+    for (int i = 0; i < user->dims; i++) {
+        struct import_dim d = { xstrdup(user->dim[i].name), user->dim[i].value };
+        VEC_PUSH(io.dim, io.dims, d);
+    }
+    for (int i = 0; i < t->signature.inputs && i < t->in.n; i++) {
+        const struct onnx_value *v = &t->signature.input[i];
+        if (t->fixed[i]) {
+            struct import_fix f = { xstrdup(v->name), xstrdup(t->in.path[i]) };
+            VEC_PUSH(io.fix, io.fixes, f);
+        } else if (t->in.tensor[i].rank <= MAX_RANK) {
+            struct import_shape s = { .name = xstrdup(v->name), .rank = t->in.tensor[i].rank };
+            memcpy(s.size, t->in.tensor[i].dim, sizeof *s.size * (size_t)s.rank);
+            VEC_PUSH(io.shape, io.shapes, s);
+        }
+    }
+    return io;
+}
+
+static struct graph *import(struct trial *t, struct diag *d)
+{
+    struct import_options io = options_for(t);
+    const struct import_options *user = t->o->import;
+    t->o->import = &io;
+    struct graph *g = t->read(t->o, d);
+    t->o->import = user;
+    import_options_free(&io);
+    return g;
+}
+
+static bool works(struct trial *t)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *quiet = open_memstream(&text, &bytes);
+    struct diag d = { .out = quiet };
+    struct graph *g = import(t, &d);
+    bool ok = g != NULL && d.errors == 0;
+    graph_free(g);
+    fclose(quiet);
+    free(text);
+    return ok;
+}
+
+static bool is_small(const struct tensor_data *d)
+{
+    return d->rank <= 1 && d->count <= 64;
+}
+
+/* Inputs that decide shapes must be known. Which ones do shows by trying: all small ones at first, whole numbers before others, then each of
+ * them free again if that works. */
+static void fix_inputs(struct trial *t)
+{
+    int n = MIN(t->signature.inputs, t->in.n);
+    if (works(t))
+        return;
+    for (int round = 0; round < 2; round++) {
+        bool any = false;
+        for (int i = 0; i < n; i++) {
+            bool whole = !dtype_is_float((enum dtype)t->in.tensor[i].dtype);
+            t->fixed[i] = is_small(&t->in.tensor[i]) && (whole || round);
+            any |= t->fixed[i];
+        }
+        if (!any || !works(t))
+            continue;
+        for (int i = 0; i < n; i++)
+            if (t->fixed[i]) {
+                t->fixed[i] = false;
+                t->fixed[i] = !works(t);
+            }
+        return;
+    }
+    memset(t->fixed, 0, sizeof *t->fixed * (size_t)n);
+}
+
+static bool read_signature(struct trial *t)
+{
+    char err[CNNC_ERROR_BYTES];
+    if (is_onnx_file(t->o->input)) {
+        if (!onnx_signature_read(&t->signature, t->o->input, err))
+            return fail(t, t->o->input, err);
+    } else {
+        struct graph *g = t->read(t->o, &t->diag);
+        if (!g)
+            return false;
+        for (int i = 0; i < g->inputs; i++) {
+            struct onnx_value v = { .name = xstrdup(g->input[i]->name), .dtype = (int)g->input[i]->dtype };
+            VEC_PUSH(t->signature.input, t->signature.inputs, v);
+        }
+        graph_free(g);
+    }
+    t->fixed = xcalloc((size_t)t->signature.inputs + 1, sizeof *t->fixed);
+    return true;
+}
+
+/* The stored tensors of the inputs that are left, one after the other. */
+static bool write_inputs(struct trial *t, const struct graph *g)
+{
+    char *path = xasprintf("%s/in", t->work), text[160];
+    FILE *f = fopen(path, "wb");
+    bool ok = f != NULL;
+    for (int i = 0, k = 0; i < t->signature.inputs && ok; i++) {
+        if (t->fixed[i])
+            continue;
+        struct tensor *x = g->input[k++];
+        const struct tensor_data *d = &t->in.tensor[i];
+        if (d->dtype != (int)x->dtype || d->count != (size_t)tensor_count(x)) {
+            diag_error_at(&t->diag, t->in.path[i], "it holds %zu elements of type %s, input '%s' needs %s of shape %s", d->count,
+                          dtype_name((enum dtype)d->dtype), x->name, dtype_name(x->dtype), shape_text(x, text));
+            fclose(f);
+            free(path);
+            return false;
+        }
+        fwrite(d->data, 1, d->bytes, f);
+    }
+    ok = f && fclose(f) == 0 && ok;
+    if (!ok)
+        fail(t, path, strerror(errno));
+    free(path);
+    return ok;
+}
+
+static bool write_driver(struct trial *t)
+{
+    char *path = xasprintf("%s/main.c", t->work);
+    FILE *f = fopen(path, "w");
+    if (f)
+        fputs("#define _GNU_SOURCE\n#include \"trial.c\"\n#include <stdio.h>\n#include <stdlib.h>\n\n"
+              "int main(int argc, char **argv)\n{\n"
+              "    const void *in[TRIAL_INPUTS + 1] = {0};\n    void *out[TRIAL_OUTPUTS + 1] = {0};\n    int status = 0;\n"
+              "    FILE *f = argc == 4 ? fopen(argv[1], \"rb\") : NULL;\n    if (!f) return 2;\n"
+              "    for (int i = 0; i < TRIAL_INPUTS; i++) {\n"
+              "        size_t n = trial_inputs[i].bytes;\n        void *p = aligned_alloc(64, (n + 64) / 64 * 64);\n"
+              "        if (!p || fread(p, 1, n, f) != n) return 2;\n        in[i] = p;\n    }\n    fclose(f);\n"
+              "    for (int i = 0; i < TRIAL_OUTPUTS; i++)\n"
+              "        if (!(out[i] = calloc(trial_outputs[i].bytes + 64, 1))) return 2;\n"
+              "    trial_ctx *net = trial_open(*argv[3] ? argv[3] : NULL, 1, 0, &status);\n"
+              "    if (!net) return fprintf(stderr, \"trial_open: %s\\n\", trial_strerror(status)), 3;\n"
+              "    if ((status = trial_run_v(net, in, out)) != 0) return fprintf(stderr, \"trial_run: %s\\n\", trial_strerror(status)), 3;\n"
+              "    f = fopen(argv[2], \"wb\");\n"
+              "    for (int i = 0; f && i < TRIAL_OUTPUTS; i++) fwrite(out[i], 1, trial_outputs[i].bytes, f);\n"
+              "    trial_close(net);\n"
+              "    for (int i = 0; i < TRIAL_INPUTS; i++) free((void *)(uintptr_t)in[i]);\n"
+              "    for (int i = 0; i < TRIAL_OUTPUTS; i++) free(out[i]);\n"
+              "    return !f || fclose(f) ? 4 : 0;\n}\n",
+              f);
+    bool ok = f && fclose(f) == 0;
+    if (!ok)
+        fail(t, path, strerror(errno));
+    free(path);
+    return ok;
+}
+
+/* The command's output is shown, and only its beginning, when it fails. */
+static bool run(struct trial *t, const char *what, const char *command)
+{
+    char *log = xasprintf("%s/log", t->work), *line = xasprintf("%s >%s 2>&1", command, log), *text;
+    int status = system(line);
+    bool ok = status == 0;
+    if (!ok) {
+        int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        diag_error_at(&t->diag, t->o->input, code < 128 ? "%s: exit status %d: %s" : "%s: ended by signal: status %d: %s", what, code, command);
+        if ((text = read_file(log, NULL))) {
+            char *end = text;
+            for (int lines = 0; *end && lines < 12; end++)
+                lines += *end == '\n';
+            fprintf(stderr, "%.*s", (int)(end - text), text);
+            free(text);
+        }
+    }
+    free(log);
+    free(line);
+    return ok;
+}
+
+static bool build_and_run(struct trial *t)
+{
+    const char *cc = getenv("CC"), *flags = getenv("CFLAGS");
+    char *weights = xasprintf("%s/trial.weights", t->work);
+    char *build = xasprintf("%s %s -o %s/program %s/main.c -lm", cc && *cc ? cc : "cc", flags ? flags : "-O2 -march=native", t->work, t->work);
+    char *call = xasprintf("%s/program %s/in %s/out '%s'", t->work, t->work, t->work, access(weights, F_OK) == 0 ? weights : "");
+    bool ok = run(t, "building the generated program", build) && run(t, "running the generated program", call);
+    free(weights);
+    free(build);
+    free(call);
+    return ok;
+}
+
+/* The step of the last quantisation where the output is what a DequantizeLinear gives; 0 otherwise. */
+static double output_step(const struct tensor *t)
+{
+    const struct node *n = t->def;
+    while (n && n->nin > 0 && n->in[0] && ((n->op->flags & OP_VIEW) || strcmp(n->op->onnx, "Identity") == 0))
+        n = n->in[0]->def;
+    const struct tensor *scale = n && strcmp(n->op->onnx, "DequantizeLinear") == 0 ? input(n, 1) : NULL;
+    return scale && scale->data && scale->dtype == DT_F32 && tensor_count(scale) == 1 ? (double)*(const float *)scale->data : 0;
+}
+
+struct result {
+    char *name;
+    struct tensor_data shape; /* type and shape of an output */
+    double step;
+};
+
+/* As ONNX's own runner compares; or, for floats, against the range of the output, which is what matters where values near zero are the
+ * differences of large ones. */
+static bool accept(const struct result *r, const struct comparison *c, const char **why)
+{
+    *why = "rtol 1e-3, atol 1e-7";
+    if (c->close)
+        return true;
+    if (!dtype_is_float((enum dtype)r->shape.dtype))
+        return false;
+    *why = "within 1e-4 of the range";
+    if (c->worst <= 1e-4 * c->range)
+        return true;
+    *why = "within one step of the quantisation";
+    return r->step > 0 && c->worst <= r->step * 1.001;
+}
+
+static bool compare_output(struct trial *t, int i, const struct result *r, FILE *f)
+{
+    struct tensor_data got = r->shape;
+    void *data = xmalloc(got.bytes + 1);
+    const char *why;
+    bool ok = false;
+    got.data = data;
+    if (fread(data, 1, got.bytes, f) != got.bytes) {
+        fail(t, r->name, "the program wrote too little");
+    } else if (i >= t->out.n) {
+        printf("output %d '%s': nothing is stored to compare with\n", i, r->name);
+        ok = true;
+    } else {
+        struct comparison c = compare(&got, &t->out.tensor[i], 1e-3, 1e-7);
+        if (!c.same_type) {
+            printf("output %d '%s': WRONG: type %s, expected %s\n", i, r->name, dtype_name((enum dtype)got.dtype), dtype_name((enum dtype)t->out.tensor[i].dtype));
+        } else if (!c.same_shape) {
+            printf("output %d '%s': WRONG: shape [", i, r->name);
+            for (int k = 0; k < got.rank; k++)
+                printf("%s%lld", k ? "," : "", (long long)got.dim[k]);
+            printf("], expected [");
+            for (int k = 0; k < t->out.tensor[i].rank; k++)
+                printf("%s%lld", k ? "," : "", (long long)t->out.tensor[i].dim[k]);
+            printf("]\n");
+        } else {
+            ok = accept(r, &c, &why);
+            printf("output %d '%s': %s: largest error %.3g of a range of %.3g", i, r->name, ok ? "ok" : "WRONG", c.worst, c.range);
+            if (c.worst > 0)
+                printf(" (%.9g, expected %.9g, at element %zu)", c.got, c.expected, c.at);
+            if (ok && c.worst > 0)
+                printf(", %s", why);
+            if (!ok)
+                printf("; %zu of %zu elements differ", c.bad, got.count);
+            printf("\n");
+        }
+    }
+    free(data);
+    return ok;
+}
+
+static bool compare_outputs(struct trial *t, const struct result *r, int n)
+{
+    char *path = xasprintf("%s/out", t->work);
+    FILE *f = fopen(path, "rb");
+    bool ok = f != NULL || fail(t, path, strerror(errno));
+    for (int i = 0; i < n && f; i++)
+        ok &= compare_output(t, i, &r[i], f);
+    if (f)
+        fclose(f);
+    if (ok && n < t->out.n)
+        ok = fail(t, t->folder, "more outputs are stored than the network has");
+    free(path);
+    return ok;
+}
+
+static int64_t constant_bytes(const struct graph *g)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < g->tensors; i++)
+        if (tensor_is_const(g->tensor[i]) && g->tensor[i]->rank >= 0)
+            sum += tensor_count(g->tensor[i]) * (int64_t)dtype_size(g->tensor[i]->dtype);
+    return sum;
+}
+
+static bool try_it(struct trial *t)
+{
+    struct options *o = t->o;
+    if (!read_signature(t))
+        return false;
+    for (int i = 0; i < t->signature.inputs; i++)
+        if (!t->signature.input[i].dtype) { /* sequences and the like: the import says what is not supported */
+            graph_free(t->read(o, &t->diag));
+            return t->diag.errors ? false : fail(t, o->input, "an input is not a tensor");
+        }
+    if (!read_stored(t, &t->in, "input") || !read_stored(t, &t->out, "output"))
+        return false;
+    if (t->in.n < t->signature.inputs)
+        return fail(t, t->folder, "fewer inputs are stored than the network has");
+    if (is_onnx_file(o->input))
+        fix_inputs(t);
+    struct graph *g = import(t, &t->diag);
+    if (!g)
+        return false;
+    for (int i = 0; i < t->signature.inputs; i++)
+        if (t->fixed[i])
+            printf("input %d '%s' decides shapes: fixed to %s\n", i, t->signature.input[i].name, t->in.path[i]);
+    int n = g->outputs;
+    struct result *r = xcalloc((size_t)n + 1, sizeof *r);
+    for (int i = 0; i < n; i++) {
+        const struct tensor *y = g->output[i];
+        r[i].name = xstrdup(y->name);
+        r[i].step = output_step(y);
+        r[i].shape.dtype = (int)y->dtype;
+        r[i].shape.rank = y->rank;
+        memcpy(r[i].shape.dim, y->dim, sizeof *y->dim * (size_t)MAX(y->rank, 0));
+        r[i].shape.count = (size_t)tensor_count(y);
+        r[i].shape.bytes = r[i].shape.count * dtype_size(y->dtype);
+    }
+    o->output = xasprintf("%s/trial.c", t->work);
+    o->name = "trial";
+    if (o->weights_in == WEIGHTS_AUTO)
+        o->weights_in = constant_bytes(g) > 4096 ? WEIGHTS_FILE : WEIGHTS_C;
+    bool ok = write_inputs(t, g) && t->compile(g, o) && t->diag.errors == 0;
+    graph_free(g);
+    ok = ok && write_driver(t) && build_and_run(t) && compare_outputs(t, r, n);
+    for (int i = 0; i < n; i++)
+        free(r[i].name);
+    free(r);
+    free((char *)(uintptr_t)o->output);
+    return ok;
+}
+
+static void remove_work(const struct trial *t)
+{
+    static const char *const files[] = { "in", "out", "main.c", "trial.c", "trial.h", "trial.weights", "program", "log" };
+    for (size_t i = 0; i < COUNT(files); i++) {
+        char *path = xasprintf("%s/%s", t->work, files[i]);
+        unlink(path);
+        free(path);
+    }
+    rmdir(t->work);
+}
+
+bool trial(struct options *o, const char *folder, read_network_fn *read, compile_network_fn *compile)
+{
+    struct trial t = { .o = o, .folder = folder, .read = read, .compile = compile };
+    const char *tmp = getenv("TMPDIR");
+    struct stat st;
+    bool ok = false;
+    t.work = xasprintf("%s/cnnc-verify-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        fail(&t, folder, "no such folder");
+    } else if (!mkdtemp(t.work)) {
+        fail(&t, t.work, strerror(errno));
+    } else {
+        ok = try_it(&t);
+        if (!getenv("CNNC_KEEP"))
+            remove_work(&t);
+    }
+    onnx_signature_free(&t.signature);
+    free_stored(&t.in);
+    free_stored(&t.out);
+    free(t.fixed);
+    free(t.work);
+    printf("%s: %s\n", o->input, ok ? "verified" : "NOT verified");
+    return ok;
+}
