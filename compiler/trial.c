@@ -149,7 +149,7 @@ static void fix_inputs(struct trial *t)
             }
         return;
     }
-    memset(t->fixed, 0, sizeof *t->fixed * (size_t)n);
+    /* All stay fixed: then the error is not that one of them is unknown. */
 }
 
 static bool read_signature(struct trial *t)
@@ -366,11 +366,15 @@ static bool try_it(struct trial *t)
     struct options *o = t->o;
     if (!read_signature(t))
         return false;
+    bool tensors = true;
     for (int i = 0; i < t->signature.inputs; i++)
-        if (!t->signature.input[i].dtype) { /* sequences and the like: the import says what is not supported */
-            graph_free(t->read(o, &t->diag));
-            return t->diag.errors ? false : fail(t, o->input, "an input is not a tensor");
-        }
+        tensors &= t->signature.input[i].dtype != 0 && t->signature.input[i].dtype != DT_STRING;
+    for (int i = 0; i < t->signature.outputs; i++)
+        tensors &= t->signature.output[i].dtype != 0 && t->signature.output[i].dtype != DT_STRING;
+    if (!tensors) { /* sequences and the like: the import says what is not supported */
+        graph_free(t->read(o, &t->diag));
+        return t->diag.errors ? false : fail(t, o->input, "inputs or outputs that are not numeric tensors are not supported");
+    }
     if (!read_stored(t, &t->in, "input") || !read_stored(t, &t->out, "output"))
         return false;
     if (t->in.n < t->signature.inputs)

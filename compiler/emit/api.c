@@ -35,7 +35,7 @@ void print_run_signature(const struct emitter *e, FILE *f)
 const char *io_name(const struct emitter *e, struct arena *a, const char *prefix, struct tensor *const *list, int i)
 {
     static const char *const keywords[] = {
-        "ctx", "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
+        "ctx", "in", "out", "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
         "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
         "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while"};
     const char *name = c_identifier(a, arena_printf(a, "%s%s", prefix, list[i]->name));

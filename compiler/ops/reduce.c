@@ -88,7 +88,7 @@ static unsigned reduced_axes(const struct node *n)
     }
     int64_t v[MAX_RANK];
     int count = 0;
-    if (input(n, 1) && !tensor_ints(n->in[1], v, MAX_RANK, &count))
+    if (input(n, 1) && tensor_count(n->in[1]) > 0 && !tensor_ints(n->in[1], v, MAX_RANK, &count))
         return 0;
     for (int i = 0; i < count; i++)
         axes |= 1u << (v[i] + (v[i] < 0 ? x->rank : 0));
