@@ -13,7 +13,7 @@ static bool check_arity(struct graph *g, struct node *n)
             return node_error(g, n, "%d inputs, expected %d", given, n->op->min_in);
         return node_error(g, n, "%d inputs, expected %d to %d", given, n->op->min_in, n->op->max_in);
     }
-    for (int i = 0; i < n->op->min_in; i++)
+    for (int i = 0; i < n->op->min_in && !(n->op->flags & OP_INTERNAL); i++)
         if (!n->in[i])
             return node_error(g, n, "input %d is missing", i);
     if (n->nout < 1 || (n->nout > n->op->max_out && !(n->op->flags & OP_VARIADIC_OUT)))
