@@ -19,7 +19,7 @@ static void dump_tensor(FILE *f, const struct tensor *t)
         fprintf(f, ":halo(%d,%d,%d/%d,%d,%d)", t->layout.before[0], t->layout.before[1], t->layout.before[2],
                 t->layout.after[0], t->layout.after[1], t->layout.after[2]);
     if (t->base)
-        fprintf(f, ":in(%s+%" PRId64 ")", t->base->name, t->base_offset);
+        fprintf(f, ":in(%s+%" PRId64 ")", t->base->name, t->base_block);
     else if (t->offset >= 0)
         fprintf(f, "@%" PRId64, t->offset);
 }

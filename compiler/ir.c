@@ -158,6 +158,13 @@ int64_t dims_count(int n, const int64_t *dim)
 
 int64_t tensor_count(const struct tensor *t) { return t->rank < 0 ? 0 : dims_count(t->rank, t->dim); }
 
+const struct tensor *slice_root(const struct tensor *t)
+{
+    while (t->slice)
+        t = t->base;
+    return t;
+}
+
 int64_t tensor_elements_stored(const struct tensor *t)
 {
     const struct layout *l = &t->layout;

@@ -73,8 +73,9 @@ struct tensor {
     bool keep;      /* --keep: made an output by the user */
 
     struct layout layout;
-    struct tensor *base; /* lives inside this tensor's memory ... */
-    int64_t base_offset; /* ... from this element on (concat in place, views) */
+    struct tensor *base; /* lives inside this tensor's memory: the same elements under another shape ... */
+    bool slice;          /* ... or some of its channels, with its strides and halo, from ... */
+    int64_t base_block;  /* ... this channel block on (plain layout: channel) */
     int64_t offset;      /* planned: bytes from the start of the arena (or of the weights) to the storage; -1: none */
     int64_t bytes;       /* of the storage, halo and padding included */
     int first, last;     /* steps of the schedule between which it is alive */
@@ -132,6 +133,7 @@ struct node {
     const struct kernel *kernel;
     double estimate;         /* the cost model's seconds on one core */
     const char *kernel_note; /* why this kernel, for the report */
+    bool slices;             /* runs nothing: its inputs lie inside its output */
     bool folded;             /* computed by the compiler: constants only */
     int step;                /* position in the schedule */
 };
@@ -176,6 +178,7 @@ struct tensor *tensor_f32(struct graph *g, const char *name, float v);          
 void tensor_set_shape(struct tensor *t, int rank, const int64_t *dim);
 int64_t tensor_count(const struct tensor *t);         /* elements, product of dims */
 int64_t dims_count(int n, const int64_t *dim);
+const struct tensor *slice_root(const struct tensor *t); /* the tensor whose strides and halo t has: itself, mostly */
 int64_t tensor_elements_stored(const struct tensor *t); /* layout, halo and channel padding included */
 bool same_shape(const struct tensor *a, const struct tensor *b);
 const char *shape_text(const struct tensor *t, char text[160]); /* "96x27x27" without the batch: "1x96x27x27" */

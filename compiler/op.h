@@ -81,6 +81,7 @@ struct kernel {
     bool inplace;              /* output 0 may share input 0's memory */
     bool epilogue;             /* takes the stages of a node's epilogue */
     bool views;                /* writes through a view: its outputs may have a halo or be a slice of a larger tensor */
+    bool slices;               /* nothing runs: its inputs come to lie inside its output (concat of whole blocks) */
     bool pools;                /* computes node->pool as well, and only such nodes */
     bool (*match)(const struct node *n, const struct target *target); /* can it compute this node? NULL: always */
     double (*cost)(const struct node *n, const struct target *target); /* estimated seconds on one core; NULL: 1e9, a last resort */

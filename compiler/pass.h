@@ -42,6 +42,10 @@ pass_fn pass_plan;         /* every tensor gets its place in the arena or among 
 /* One node: arity, inference, and folding if its inputs are known and small. What front ends call as they build. */
 bool infer_node(struct graph *g, struct node *n);
 
+/* slices.c, part of layout: what a concat joins is made where the concat wants it. */
+void place_slices(struct graph *g);
+bool writes_views(const struct tensor *t);
+
 /* select.c: the first kernel, in table order, that says it matches. */
 const struct kernel *first_match(const struct node *n, const struct target *target);
 

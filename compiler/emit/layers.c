@@ -138,13 +138,13 @@ static const char *instance(struct emitter *e, const struct node *n, const struc
     (void)n;
     if (!literals) {
         sb_free(&body);
-        return arena_printf(&e->arena, "CNNC_FN(%s)", function);
+        return arena_strdup(&e->arena, function);
     }
     struct strbuf text = {0};
     sb_addf(&text,
             "(const struct %s *g, const void *const in[], void *const out[], struct cnnc_thread t)\n"
             "{\n"
-            "    struct %s k = *g;\n%s    CNNC_FN(%s)(&k, in, out, t);\n}\n",
+            "    struct %s k = *g;\n%s    %s(&k, in, out, t);\n}\n",
             t->type, t->type, body.s, function);
     sb_free(&body);
     const char *found = e->instances.s ? strstr(e->instances.s, text.s) : NULL;
@@ -167,18 +167,20 @@ static const char *instance(struct emitter *e, const struct node *n, const struc
 
 /* ---- operands --------------------------------------------------------------------------------------------------- */
 
+/* The tensor that owns the memory, and how many elements into it t's storage begins. */
 static const struct tensor *root_of(const struct tensor *t, int64_t *elements)
 {
+    const ptrdiff_t channel = view_of(t).c;
     *elements = 0;
     for (; t->base; t = t->base)
-        *elements += t->base_offset;
+        *elements += t->slice ? t->base_block * channel : 0;
     return t;
 }
 
 /* Elements between the start of a tensor's storage and its first element: the halo before it. */
 static int64_t origin(const struct tensor *t)
 {
-    const struct layout *l = &t->layout;
+    const struct layout *l = &slice_root(t)->layout;
     struct cnnc_view v = view_of(t);
     return l->before[0] * v.d + l->before[1] * v.h + l->before[2] * (int64_t)(l->block ? l->block : 1);
 }
@@ -289,7 +291,7 @@ static void print_halo(struct emitter *e, const struct tensor *t)
 
 static bool has_halo(const struct tensor *t)
 {
-    return t && !is_zero(t->layout.before, 2 * sizeof t->layout.before);
+    return t && !is_zero(slice_root(t)->layout.before, 2 * sizeof t->layout.before);
 }
 
 static void emit_layer(struct emitter *e, const struct node *n)
@@ -321,7 +323,7 @@ static void emit_layer(struct emitter *e, const struct node *n)
         print_halo(e, n->out[0]);
     print_operands(e, n);
     if (halo)
-        sb_add(b, "    CNNC_FN(cnnc_halo)(&halo, in, out, t);\n");
+        sb_add(b, "    cnnc_halo(&halo, in, out, t);\n");
     sb_addf(b, "    %s(%s, in, out, t);\n}\n", name, k->geometry ? "&geometry" : "NULL");
     free(geometry);
     sb_free(&function);

@@ -138,10 +138,7 @@ struct extent5 extent5(const struct tensor *t)
 
 struct cnnc_view view_of(const struct tensor *t)
 {
-    /* a slice of a larger tensor has the larger one's strides: only the channel count differs */
-    const struct tensor *whole = t;
-    while (whole->base && (whole->base->layout.block || whole->base->rank == t->rank) && whole->base->rank >= 2)
-        whole = whole->base;
+    const struct tensor *whole = slice_root(t);
     struct extent5 e = extent5(whole);
     const struct layout *l = &whole->layout;
     ptrdiff_t b = l->block ? l->block : 1;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "../../runtime/conv.h"
+#include "conv_kernels.h"
 
 static const struct attr_def conv_attrs[] = {
     {NULL, "filters", A_INT, AT_POS | AT_NET | AT_POSITIVE, 0, NULL, "number of output channels"},
@@ -139,48 +139,10 @@ static void conv_cost(const struct node *n, struct cost *c)
     c->macs = tensor_count(y) * dims_count(w->rank - 1, w->dim + 1);
 }
 
-const struct geometry conv_geometry = {
-    "cnnc_conv", sizeof(struct cnnc_conv),
-    (const struct field[]){
-        FIELD(struct cnnc_conv, n, F_INT), FIELD(struct cnnc_conv, groups, F_INT),
-        FIELD(struct cnnc_conv, ic, F_INT), FIELD(struct cnnc_conv, id, F_INT), FIELD(struct cnnc_conv, ih, F_INT),
-        FIELD(struct cnnc_conv, iw, F_INT), FIELD(struct cnnc_conv, oc, F_INT), FIELD(struct cnnc_conv, od, F_INT),
-        FIELD(struct cnnc_conv, oh, F_INT), FIELD(struct cnnc_conv, ow, F_INT), FIELD_LIT(struct cnnc_conv, kd, F_INT),
-        FIELD_LIT(struct cnnc_conv, kh, F_INT), FIELD_LIT(struct cnnc_conv, kw, F_INT),
-        FIELD_LIT(struct cnnc_conv, sd, F_INT), FIELD_LIT(struct cnnc_conv, sh, F_INT),
-        FIELD_LIT(struct cnnc_conv, sw, F_INT), FIELD_LIT(struct cnnc_conv, dd, F_INT),
-        FIELD_LIT(struct cnnc_conv, dh, F_INT), FIELD_LIT(struct cnnc_conv, dw, F_INT),
-        FIELD(struct cnnc_conv, pd, F_INT), FIELD(struct cnnc_conv, ph, F_INT), FIELD(struct cnnc_conv, pw, F_INT),
-        FIELD(struct cnnc_conv, x, F_VIEW), FIELD(struct cnnc_conv, y, F_VIEW), FIELD(struct cnnc_conv, add, F_VIEW),
-        FIELD_LIT(struct cnnc_conv, ep, F_EPILOGUE), FIELD_LIT(struct cnnc_conv, tile_w, F_INT),
-        FIELD_LIT(struct cnnc_conv, tile_ocb, F_INT), FIELD_LIT(struct cnnc_conv, ic_tail, F_INT),
-        FIELD_LIT(struct cnnc_conv, flat, F_INT), FIELD_LIT(struct cnnc_conv, passes, F_INT)},
-    31};
-
-void conv_fill(const struct node *n, void *geometry, const struct target *target)
-{
-    (void)target;
-    struct cnnc_conv *c = geometry;
-    struct extent5 x = extent5(n->in[0]), y = extent5(n->out[0]);
-    int spatial = n->in[0]->rank - 2, skip = 3 - spatial;
-    int64_t k[3] = {1, 1, 1}, s[3] = {1, 1, 1}, d[3] = {1, 1, 1}, p[3] = {0, 0, 0};
-    for (int i = 0; i < spatial; i++) {
-        k[skip + i] = attr_at(n, "kernel_shape", i, n->in[1]->rank > 2 + i ? n->in[1]->dim[2 + i] : 1);
-        s[skip + i] = attr_at(n, "strides", i, 1);
-        d[skip + i] = attr_at(n, "dilations", i, 1);
-        p[skip + i] = attr_at(n, "pads", i, 0);
-    }
-    *c = (struct cnnc_conv){
-        .n = x.n, .groups = (int)attr_i(n, "group"), .ic = x.c, .id = x.d, .ih = x.h, .iw = x.w, .oc = y.c, .od = y.d,
-        .oh = y.h, .ow = y.w, .kd = (int)k[0], .kh = (int)k[1], .kw = (int)k[2], .sd = (int)s[0], .sh = (int)s[1],
-        .sw = (int)s[2], .dd = (int)d[0], .dh = (int)d[1], .dw = (int)d[2], .pd = (int)p[0], .ph = (int)p[1],
-        .pw = (int)p[2], .x = view_of(n->in[0]), .y = view_of(n->out[0])};
-    fill_epilogue(n, &c->ep, &c->add);
-}
-
 const struct op op_conv = {
     .onnx = "Conv", .net = "conv", .doc = "convolution",
     .attrs = conv_attrs, .nattrs = COUNT(conv_attrs),
     .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
     .params = conv_params, .infer = conv_infer, .cost = conv_cost,
+    .kernels = conv_kernels, .nkernels = CONV_KERNELS,
 };

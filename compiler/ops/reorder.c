@@ -9,8 +9,9 @@
 
 static bool has_halo(const struct tensor *t)
 {
+    const struct layout *l = &slice_root(t)->layout;
     for (int i = 0; i < 3; i++)
-        if (t->layout.before[i] || t->layout.after[i])
+        if (l->before[i] || l->after[i])
             return true;
     return false;
 }
@@ -33,8 +34,8 @@ static void fill_halo(const struct node *n, void *geometry, const struct target 
     int block = y->layout.block ? y->layout.block : 1;
     *h = (struct cnnc_halo){.n = e.n, .c = (e.c + block - 1) / block, .d = e.d, .h = e.h, .w = e.w, .y = view_of(y),
                             .block = block};
-    memcpy(h->before, y->layout.before, sizeof h->before);
-    memcpy(h->after, y->layout.after, sizeof h->after);
+    memcpy(h->before, slice_root(y)->layout.before, sizeof h->before);
+    memcpy(h->after, slice_root(y)->layout.after, sizeof h->after);
 }
 
 static void fill_copy(const struct node *n, void *geometry, const struct target *target)
@@ -57,7 +58,8 @@ static bool to_plain(const struct node *n, const struct target *t)
 static bool same_bytes(const struct node *n, const struct target *t)
 {
     (void)t;
-    return n->in[0]->layout.block == n->out[0]->layout.block && !has_halo(n->in[0]) && !has_halo(n->out[0]);
+    return n->in[0]->layout.block == n->out[0]->layout.block && !has_halo(n->in[0]) && !has_halo(n->out[0]) &&
+           !n->in[0]->slice && !n->out[0]->slice;
 }
 static bool same_block(const struct node *n, const struct target *t)
 {

@@ -9,6 +9,7 @@ static bool is_view(const struct node *n) { return n && (n->op->flags & OP_VIEW)
 /* Memory that something else shares or the user owns cannot have a halo or blocks. */
 static bool is_pinned(const struct tensor *t)
 {
+    t = slice_root(t);
     if (t->kind == T_INPUT || t->is_output || is_view(t->def))
         return true;
     for (int i = 0; i < t->users; i++)
@@ -86,6 +87,12 @@ static void convert_output(struct graph *g, int i)
             g->output[k] = out;
 }
 
+/* May t have a halo or the strides of a larger tensor? Its maker must write through a view. */
+bool writes_views(const struct tensor *t)
+{
+    return t->def && (is_reorder(t->def) || t->def->slices || (t->def->kernel && t->def->kernel->views));
+}
+
 static void add_halo(struct graph *g, struct node *n, int i)
 {
     int before[3] = {0}, after[3] = {0};
@@ -96,7 +103,7 @@ static void add_halo(struct graph *g, struct node *n, int i)
     if (none)
         return;
     struct tensor *t = n->in[i];
-    if (is_pinned(t) || !t->def || !(is_reorder(t->def) || (t->def->kernel && t->def->kernel->views))) {
+    if (is_pinned(t) || !writes_views(t)) {
         /* a copy of its own, in the same layout */
         const struct op *op = op_by_onnx("Reorder");
         struct node *r = node_insert_before(g, n, op, NULL);
@@ -109,6 +116,7 @@ static void add_halo(struct graph *g, struct node *n, int i)
         node_set_input(g, n, i, copy);
         t = copy;
     }
+    t = (struct tensor *)slice_root(t);
     for (int k = 0; k < 3; k++) {
         t->layout.before[k] = MAX(t->layout.before[k], before[k]);
         t->layout.after[k] = MAX(t->layout.after[k], after[k]);
@@ -125,6 +133,7 @@ bool pass_layout(struct graph *g, struct options *o)
         }
     for (int i = 0; i < g->outputs; i++)
         convert_output(g, i);
+    place_slices(g);
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         for (int k = 0; runs(n) && n->kernel->halo && k < n->nin; k++)

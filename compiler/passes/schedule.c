@@ -9,7 +9,6 @@ static void alias_views(struct graph *g)
         if (n->folded || !(n->op->flags & OP_VIEW))
             continue;
         n->out[0]->base = n->in[0];
-        n->out[0]->base_offset = 0;
     }
 }
 

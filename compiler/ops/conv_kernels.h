@@ -1,0 +1,10 @@
+/* The kernel rows of Conv, apart from what the operator means. */
+#ifndef OPS_CONV_KERNELS_H
+#define OPS_CONV_KERNELS_H
+#include "../op.h"
+
+enum { CONV_KERNELS = 1 };
+extern const struct kernel conv_kernels[CONV_KERNELS];
+void conv_fill(const struct node *n, void *geometry, const struct target *target);
+
+#endif

@@ -1,0 +1,117 @@
+/* PackConv: a convolution's weights in the order in which a kernel reads them. PackVector: one value per channel, padded to
+ * whole blocks. Nodes on parameters, made by a kernel's prepare; in inference they fold when the weights are written. */
+#include "pack.h"
+
+#include <string.h>
+
+#include "../../runtime/conv_plan.h"
+
+static const struct attr_def conv_attrs[] = {
+    {"form", NULL, A_STRING, 0, 0, NULL, "the packing: one of the table below"},
+    {"geometry", NULL, A_INTS, 0, 0, NULL, "groups, ic, oc, kd, kh, kw, ic_tail"},
+};
+
+typedef void pack_fn(const struct cnnc_conv *g, const float *w, float *packed);
+typedef size_t size_fn(const struct cnnc_conv *g);
+
+static const struct form {
+    const char *name;
+    pack_fn *pack;
+    size_fn *size;
+} forms[] = {
+    {"direct", cnnc_pack_conv, cnnc_pack_conv_size},
+};
+
+static const struct form *find_form(const char *name)
+{
+    for (size_t i = 0; i < COUNT(forms); i++)
+        if (strcmp(forms[i].name, name) == 0)
+            return &forms[i];
+    return NULL;
+}
+
+static struct cnnc_conv geometry_of(const struct node *n)
+{
+    const int64_t *v = attr_get(n, "geometry")->ints;
+    return (struct cnnc_conv){.groups = (int)v[0], .ic = (int)v[1], .oc = (int)v[2], .kd = (int)v[3], .kh = (int)v[4],
+                              .kw = (int)v[5], .ic_tail = (int)v[6]};
+}
+
+static bool conv_infer(struct graph *g, struct node *n)
+{
+    (void)g;
+    const struct cnnc_conv c = geometry_of(n);
+    n->out[0]->dtype = DT_F32;
+    tensor_set_shape(n->out[0], 1, (int64_t[]){(int64_t)find_form(attr_s(n, "form"))->size(&c)});
+    return true;
+}
+
+static void conv_run(const struct node *n, const void *geometry, const void *const in[], void *const out[])
+{
+    (void)geometry;
+    const struct cnnc_conv c = geometry_of(n);
+    find_form(attr_s(n, "form"))->pack(&c, in[0], out[0]);
+}
+
+static const struct kernel conv_kernels[] = {{.name = "pack_conv", .run = conv_run}};
+const struct op op_pack_conv = {
+    .onnx = "PackConv", .doc = "weights as a kernel reads them", .attrs = conv_attrs, .nattrs = COUNT(conv_attrs),
+    .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .infer = conv_infer, .kernels = conv_kernels,
+    .nkernels = COUNT(conv_kernels),
+};
+
+static const struct attr_def vector_attrs[] = {{"size", NULL, A_INT, 0, 0, NULL, "length with padding"}};
+
+static bool vector_infer(struct graph *g, struct node *n)
+{
+    (void)g;
+    n->out[0]->dtype = DT_F32;
+    tensor_set_shape(n->out[0], 1, (int64_t[]){attr_i(n, "size")});
+    return true;
+}
+
+static void vector_run(const struct node *n, const void *geometry, const void *const in[], void *const out[])
+{
+    (void)geometry;
+    memcpy(out[0], in[0], sizeof(float) * (size_t)tensor_count(n->in[0])); /* the rest is zero */
+}
+
+static const struct kernel vector_kernels[] = {{.name = "pack_vector", .run = vector_run}};
+const struct op op_pack_vector = {
+    .onnx = "PackVector", .doc = "a vector padded to whole blocks", .attrs = vector_attrs,
+    .nattrs = COUNT(vector_attrs), .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .infer = vector_infer,
+    .kernels = vector_kernels, .nkernels = COUNT(vector_kernels),
+};
+
+void pack_weights(struct graph *g, struct node *n, int i, const char *form, const struct cnnc_conv *c)
+{
+    struct tensor *w = n->in[i];
+    struct node *p = node_insert_before(g, n, &op_pack_conv, arena_printf(&g->arena, "%s.packed", w->name));
+    node_input(g, p, w);
+    set_attr_s(g, p, "form", form);
+    set_attr_ints(g, p, "geometry", 7, (int64_t[]){c->groups, c->ic, c->oc, c->kd, c->kh, c->kw, c->ic_tail});
+    struct tensor *t = node_output(g, p, unique_name(g, p->name));
+    conv_infer(g, p);
+    node_set_input(g, n, i, t);
+}
+
+void pack_vector(struct graph *g, struct node *n, int i, int64_t size)
+{
+    struct tensor *v = input(n, i);
+    if (!v || tensor_count(v) == size)
+        return;
+    struct node *p = node_insert_before(g, n, &op_pack_vector, arena_printf(&g->arena, "%s.padded", v->name));
+    node_input(g, p, v);
+    set_attr_i(g, p, "size", size);
+    struct tensor *t = node_output(g, p, unique_name(g, p->name));
+    vector_infer(g, p);
+    node_set_input(g, n, i, t);
+}
+
+void pack_stage_vectors(struct graph *g, struct node *n, int64_t channels)
+{
+    for (int s = 0; s < n->stages; s++)
+        if (n->stage[s].op == CNNC_ST_SCALE || n->stage[s].op == CNNC_ST_PRELU)
+            for (int k = 0; k < n->stage[s].inputs; k++)
+                pack_vector(g, n, n->stage[s].first_input + k, channels);
+}

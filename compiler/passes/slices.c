@@ -1,0 +1,57 @@
+/* Concat in place: the operands of a concat of whole channel blocks are made inside its result, and the concat runs nothing.
+ * An operand that cannot be made there (an input of the network, one that two concats want) is copied. */
+#include "../pass.h"
+
+static bool can_move(const struct tensor *t)
+{
+    if (!t->def || t->def->folded || t->base || t->is_output || t->kind == T_INPUT || !writes_views(t))
+        return false;
+    for (int i = 0; i < t->users; i++) /* a view shares its memory as it lies */
+        if ((t->user[i]->op->flags & OP_VIEW) && !t->user[i]->folded)
+            return false;
+    return true;
+}
+
+static void put(struct tensor *t, struct tensor *whole, int64_t channel)
+{
+    const int64_t block = whole->layout.block ? whole->layout.block : 1;
+    t->base = whole;
+    t->slice = true;
+    t->base_block = channel / block;
+}
+
+/* Joins along axis 1: operands follow each other channel block by channel block. */
+static void place(struct graph *g, struct node *n)
+{
+    struct tensor *whole = n->out[0];
+    int64_t channel = 0;
+    for (int i = 0; i < n->nin; i++) {
+        struct tensor *t = n->in[i];
+        if (!can_move(t)) {
+            const struct op *op = op_by_onnx("Reorder");
+            struct node *copy = node_insert_before(g, n, op, NULL);
+            copy->name = arena_printf(&g->arena, "%s.copy", t->name);
+            node_input(g, copy, t);
+            struct tensor *part = node_output(g, copy, unique_name(g, copy->name));
+            tensor_set_shape(part, t->rank, t->dim);
+            part->dtype = t->dtype;
+            part->layout.block = whole->layout.block;
+            node_set_input(g, n, i, part);
+            t = part;
+        }
+        put(t, whole, channel);
+        channel += t->dim[1];
+    }
+    n->slices = true;
+    n->kernel = NULL;
+}
+
+void place_slices(struct graph *g)
+{
+    for (int i = 0; i < g->nodes; i++)
+        if (!g->node[i]->folded && g->node[i]->kernel && g->node[i]->kernel->slices) {
+            struct node *n = g->node[i];
+            place(g, n);
+            i = n->id;
+        }
+}
