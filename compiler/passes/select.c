@@ -59,9 +59,12 @@ bool pass_select(struct graph *g, struct options *o)
                 if (n->out[k])
                     n->out[k]->layout.block = o->target.block;
     }
-    for (int i = 0; i < g->nodes; i++)
-        if (g->node[i]->kernel && g->node[i]->kernel->prepare)
-            g->node[i]->kernel->prepare(g, g->node[i], &o->target);
+    for (int i = 0; i < g->nodes; i++) {
+        struct node *n = g->node[i];
+        if (n->kernel && n->kernel->prepare)
+            n->kernel->prepare(g, n, &o->target);
+        i = n->id; /* it may have put nodes before itself */
+    }
     for (int i = 0; i < g->nodes; i++)
         g->node[i]->folded = node_is_foldable(g->node[i]);
     return g->diag->errors == 0;
