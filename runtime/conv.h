@@ -201,4 +201,20 @@ CNNC_INLINE long cnnc_conv_chunk(long tiles, long x_per_tile, long weights, long
     return n > 1 && n * weights + x < weights + strips * x ? (tiles + n - 1) / n : tiles;
 }
 
+/* ---- the first layer's band of rows ---- */
+
+/* Floats of a row with its padding. */
+CNNC_INLINE long cnnc_first_width(const struct cnnc_conv *g) { return (long)(g->ow - 1) * g->sw + (g->kw - 1) * g->dw + 1; }
+
+/* Output rows that a band serves: as many as keep it within 96 KB, at most 16. */
+CNNC_INLINE long cnnc_first_rows(const struct cnnc_conv *g)
+{
+    const long line = cnnc_first_width(g) * g->ic * g->kd, lines = 24576 / line - ((g->kh - 1) * g->dh + 1);
+    return cnnc_max(1, cnnc_min(cnnc_min(16, g->oh), lines / g->sh + 1));
+}
+CNNC_INLINE size_t cnnc_conv_first_scratch(const struct cnnc_conv *g)
+{
+    return (size_t)(g->kd * ((cnnc_first_rows(g) - 1) * g->sh + (g->kh - 1) * g->dh + 1) * g->ic * cnnc_first_width(g)) * sizeof(float);
+}
+
 #endif

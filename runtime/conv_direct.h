@@ -4,8 +4,11 @@
  * Geometry struct cnnc_conv after cnnc_conv_plan(); weights of cnnc_pack_conv(). No scratch.
  *
  * Loop nest: image, chunk of the plane (so that its input stays in the level 2 cache), tile of output channels (its weights
- * are read once per chunk), tile of pixels; inside, input blocks and taps. No include guard, see simd.h. */
+ * are read once per chunk), tile of pixels; inside, input blocks and taps. */
 #include "conv_tile.h"
+
+#ifndef CNNC_CONV_DIRECT_H
+#define CNNC_CONV_DIRECT_H
 
 /* One register tile: pixels from `x` on, input blocks ib to ie. */
 CNNC_INLINE void CNNC_FN(cnnc_direct_tile)(const struct cnnc_conv *k, cnnc_vf *acc, const float *x, const float *w, const int NW,
@@ -96,3 +99,4 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_direct)(const struct cnnc_conv *g, const void
             }
         }
 }
+#endif

@@ -81,4 +81,27 @@ CNNC_INLINE void cnnc_pack_conv_any(const struct cnnc_conv *g, const float *w, f
 }
 CNNC_INLINE void cnnc_pack_conv(const struct cnnc_conv *g, const float *w, float *packed) { cnnc_pack_conv_any(g, w, packed, 0); }
 
+/* ---- first layer ---- */
+
+CNNC_INLINE void cnnc_conv_first_plan(struct cnnc_conv *g)
+{
+    g->flat = 0, g->passes = 1, g->ic_tail = 0;
+    g->tile_ocb = cnnc_plan_ocb(cnnc_blocks(g->oc), g->ow);
+    g->tile_w = cnnc_plan_tile_w(g->ow, g->tile_ocb);
+}
+CNNC_INLINE size_t cnnc_pack_conv_first_size(const struct cnnc_conv *g)
+{
+    return (size_t)cnnc_blocks(g->oc) * CNNC_B * (size_t)g->ic * (size_t)(g->kd * g->kh * g->kw);
+}
+/* [OC][IC][KD][KH][KW] -> [OC / B][KD][KH][KW][IC][B] */
+CNNC_INLINE void cnnc_pack_conv_first(const struct cnnc_conv *g, const float *w, float *packed)
+{
+    const int taps = g->kd * g->kh * g->kw;
+    for (int ob = 0; ob < cnnc_blocks(g->oc); ob++)
+        for (int t = 0; t < taps; t++)
+            for (int i = 0; i < g->ic; i++)
+                for (int o = ob * CNNC_B; o < ob * CNNC_B + CNNC_B; o++)
+                    *packed++ = o < g->oc ? w[((size_t)o * g->ic + i) * taps + t] : 0;
+}
+
 #endif

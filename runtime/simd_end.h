@@ -5,6 +5,8 @@
 #undef CNNC_VECMATH_H
 #undef CNNC_EPILOGUE_H
 #undef CNNC_CONV_TILE_H
+#undef CNNC_CONV_DIRECT_H
+#undef CNNC_CONV_FIRST_H
 #ifdef CNNC_PUSHED
 #undef CNNC_PUSHED
 #ifdef __clang__

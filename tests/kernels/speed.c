@@ -1,6 +1,7 @@
 /* Not a test: GFLOP/s of each kernel on typical layers, next to the FMA peak measured in the same run.
  * Build: gcc -O2 -Iruntime -march=native tests/kernels/speed.c -o speed -lm; ./speed [part of a name] */
 #include "conv_direct.h"
+#include "conv_first.h"
 #include "conv_plan.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +80,10 @@ static void measure(const struct layer *l)
     if (l->add)
         g.ep.s[g.ep.n++].op = CNNC_ST_ADD;
     g.ep.s[g.ep.n].op = CNNC_ST_CLAMP, g.ep.s[g.ep.n].a = 0, g.ep.s[g.ep.n++].b = INFINITY;
-    cnnc_conv_plan(&g);
+    if (l->plain)
+        cnnc_conv_first_plan(&g);
+    else
+        cnnc_conv_plan(&g);
     size_t w = (size_t)((double)cnnc_blocks(g.ic) * CNNC_B * cnnc_blocks(g.oc) * CNNC_B * l->k * l->k * (l->weights > 0 ? l->weights : 1));
     float *x = numbers((size_t)g.x.n), *p = numbers(w), *bias = numbers((size_t)g.oc + CNNC_B), *y = numbers((size_t)g.y.n);
     float *add = numbers((size_t)g.y.n);
@@ -127,6 +131,19 @@ DIRECT(k1w49, 1, 1, 49, 2, 1, RELU)
 DIRECT(k1s2, 1, 2, 0, 2, 0, RELU)
 DIRECT(k5w27, 5, 1, 27, 2, 0, RELU)
 
+#define FIRST(name, K, S, W)                                                                                          \
+    static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)      \
+    {                                                                                                                 \
+        struct cnnc_conv k = *g;                                                                                      \
+        k.kd = 1, k.kh = K, k.kw = K, k.sw = S, k.dw = 1, k.tile_w = W, k.tile_ocb = 2, k.ic = 3;                      \
+        k.ep = (struct cnnc_epilogue)RELU;                                                                            \
+        CNNC_FN(cnnc_conv_first)(&k, in, out, t);                                                                     \
+    }
+FIRST(first3, 3, 1, 0)
+FIRST(first3s2, 3, 2, 0)
+FIRST(first7s2, 7, 2, 0)
+FIRST(first11s4, 11, 4, 0)
+
 static const struct layer layers[] = {
     {.name = "direct 3x3 64->64 @56", .f = k3, .ic = 64, .h = 56, .oc = 64, .k = 3, .s = 1, .pad = 1},
     {.name = "direct 3x3 128->128 @112", .f = k3, .ic = 128, .h = 112, .oc = 128, .k = 3, .s = 1, .pad = 1},
@@ -149,6 +166,10 @@ static const struct layer layers[] = {
     {.name = "direct 1x1 96->48 @56 v3", .f = k1v3, .ic = 96, .h = 56, .oc = 48, .k = 1, .s = 1},
     {.name = "direct 1x1 96->16 @56 v1", .f = k1v1, .ic = 96, .h = 56, .oc = 16, .k = 1, .s = 1},
     {.name = "direct 1x1/2 256->512 @56", .f = k1s2, .ic = 256, .h = 56, .oc = 512, .k = 1, .s = 2},
+    {.name = "first 3x3 3->64 @224", .f = first3, .ic = 3, .h = 224, .oc = 64, .k = 3, .s = 1, .pad = 1, .plain = 1, .scratch = cnnc_conv_first_scratch},
+    {.name = "first 3x3/2 3->32 @224", .f = first3s2, .ic = 3, .h = 224, .oc = 32, .k = 3, .s = 2, .pad = 1, .plain = 1, .scratch = cnnc_conv_first_scratch},
+    {.name = "first 7x7/2 3->64 @224", .f = first7s2, .ic = 3, .h = 224, .oc = 64, .k = 7, .s = 2, .pad = 3, .plain = 1, .scratch = cnnc_conv_first_scratch},
+    {.name = "first 11x11/4 3->96 @227", .f = first11s4, .ic = 3, .h = 227, .oc = 96, .k = 11, .s = 4, .pad = 0, .plain = 1, .scratch = cnnc_conv_first_scratch},
 };
 
 int main(int argc, char **argv)

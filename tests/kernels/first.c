@@ -1,0 +1,79 @@
+/* The first layer's convolution against the reference in double.
+ * Build: gcc -O2 -Iruntime [-march=native | -mavx2 -mfma | -DCNNC_SIMD=0] tests/kernels/first.c -lm */
+#include "conv_first.h"
+#include "conv_test.h"
+
+#define ANY(name, K, S, W, OCB, EP)                                                                                  \
+    static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)    \
+    {                                                                                                                \
+        struct cnnc_conv k = *g;                                                                                     \
+        if (K)                                                                                                       \
+            k.kw = K;                                                                                                \
+        if (S)                                                                                                       \
+            k.sw = S;                                                                                                \
+        k.tile_w = W, k.tile_ocb = OCB;                                                                              \
+        k.ep = (struct cnnc_epilogue)EP;                                                                             \
+        CNNC_FN(cnnc_conv_first)(&k, in, out, t);                                                                    \
+    }
+#define NONE {.n = 0}
+#define RELU {.n = 1, .s = {{CNNC_ST_CLAMP, 0, INFINITY}}}
+#define ADD_TANH {.n = 2, .s = {{CNNC_ST_ADD, 0, 0}, {CNNC_ST_TANH, 0, 0}}}
+ANY(any1n, 0, 0, 1, 1, NONE)
+ANY(any1r, 0, 0, 1, 1, RELU)
+ANY(any1a, 0, 0, 1, 1, ADD_TANH)
+ANY(any3n, 0, 0, 3, 1, NONE)
+ANY(any3r, 0, 0, 3, 1, RELU)
+ANY(any3a, 0, 0, 3, 1, ADD_TANH)
+ANY(k7s2, 7, 2, 0, 2, RELU)
+ANY(k11s4, 11, 4, 13, 2, RELU)
+ANY(k3s1, 3, 1, 0, 1, RELU)
+static const kernel kernels[2][3] = {{any1n, any1r, any1a}, {any3n, any3r, any3a}};
+
+static void any(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)
+{
+    kernels[g->ow >= 3][g->ep.n](g, in, out, t);
+}
+
+int main(void)
+{
+    struct how how = {"first", any, 1, 1, 0, 0, 0, 1, cnnc_conv_first_plan, cnnc_pack_conv_first_size, cnnc_pack_conv_first,
+                      cnnc_conv_first_scratch, 1e-6};
+    int turn = 0;
+    for (int k = 1; k <= 7; k += k < 3 ? 1 : 2)
+        for (int s = 1; s <= 4; s++)
+            for (int d = 1; d <= 2; d++)
+                for (int p = 0; p <= 4; p += 1)
+                    for (int size = 1; size <= 26; size += size < 8 ? 3 : 19) {
+                        struct cnnc_conv g = conv2d(1 + turn % 2, 1 + turn % 4, size, size + turn % 3, 5 + 15 * (turn % 3), k, s, p, d, 1);
+                        if (g.ih + 2 * p - d * (k - 1) < 1 || g.iw + 2 * p - d * (k - 1) < 1)
+                            continue;
+                        how.threads = 1 + turn % 3, how.y_halo = turn % 2, how.in_place = turn % 5 == 0;
+                        if (turn % 3 == 1)
+                            g = with(g, CNNC_ST_CLAMP, 0, INFINITY);
+                        if (turn % 3 == 2)
+                            g = with(with(g, CNNC_ST_ADD, 0, 0), CNNC_ST_TANH, 0, 0);
+                        run_case(g, &how);
+                        turn++;
+                    }
+    for (int i = 0; i < 8; i++) {
+        struct cnnc_conv g = conv2d(1, 2, 6, 9, 20, 3, 1, 1, 1, 1);
+        g.id = 4 + i, g.kd = 1 + i % 3, g.sd = 1 + i % 2, g.dd = 1 + (i == 4), g.pd = i % 3 == 2, g.kw = 1 + i % 4;
+        g.od = (g.id + 2 * g.pd - g.dd * (g.kd - 1) - 1) / g.sd + 1, g.ow = g.iw + 2 - g.kw + 1;
+        run_case(g, &how);
+        g = conv2d(1, 1, 1, 300 + i, 40, 3, 1, 0, 1, 1);
+        g.kh = 1, g.oh = 1, g.ph = 0, g.kw = 9, g.sw = 1 + i % 3, g.pw = 4, g.ow = (g.iw + 8 - 9) / g.sw + 1;
+        run_case(g, &how);
+    }
+    how.in_place = 0, how.y_halo = 1;
+    for (how.threads = 1; how.threads <= 3; how.threads++) {
+        how.f = k7s2;
+        run_case(with(conv2d(2, 3, 60, 60, 32, 7, 2, 3, 1, 1), CNNC_ST_CLAMP, 0, INFINITY), &how);
+        how.f = k11s4;
+        run_case(with(conv2d(1, 3, 59, 59, 32, 11, 4, 0, 1, 1), CNNC_ST_CLAMP, 0, INFINITY), &how);
+        how.f = k3s1;
+        run_case(with(conv2d(1, 3, 40, 40, 16, 3, 1, 1, 1, 1), CNNC_ST_CLAMP, 0, INFINITY), &how);
+    }
+    printf("conv_first level %d, block %d: %d passed, %d failed\n", CNNC_LEVEL, CNNC_B, passed, failed);
+    return failed != 0;
+}
+#include "simd_end.h"
