@@ -58,6 +58,13 @@
 #define CNNC_B 16
 #endif
 
+/* Hides the value of an integer or a pointer from the optimiser. */
+#if defined(__GNUC__) || defined(__clang__)
+#define CNNC_OPAQUE(x) __asm__("" : "+r"(x))
+#else
+#define CNNC_OPAQUE(x) ((void)0)
+#endif
+
 /* The share of one thread: its index, how many there are, and scratch memory of its own (64-byte aligned). */
 struct cnnc_thread {
     int index, count;

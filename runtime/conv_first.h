@@ -45,9 +45,10 @@ CNNC_INLINE void CNNC_FN(cnnc_first_row)(const struct cnnc_conv *k, const float 
                 for (int c = 0; c < k->ic; c++) {
                     const float *xp = band + a * plane + (b * k->dh * k->ic + c) * width + at * k->sw;
                     const float *wp = w + (((a * k->kh + b) * k->kw) * k->ic + c) * CNNC_B;
-                    CNNC_UNROLL_BY(16)
-                    for (int e = 0; e < k->kw; e++)
-                        CNNC_FN(cnnc_tile_fma)(acc, xp + e * k->dw, wp + e * k->ic * CNNC_B, NW, NV, k->sw, wo, 1);
+                    for (int e = 0; e < k->kw; e++, xp += k->dw, wp += k->ic * CNNC_B) {
+                        CNNC_OPAQUE(xp); /* neighbouring taps share pixels: the compiler would keep them, and run out of registers */
+                        CNNC_FN(cnnc_tile_fma)(acc, xp, wp, NW, NV, k->sw, wo, 1);
+                    }
                 }
         struct cnnc_stage_args here = cnnc_stage_args_at(&k->ep, args, at * CNNC_B, 0);
         CNNC_FN(cnnc_tile_finish)(acc, y + at * CNNC_B, &k->ep, &here, NW, NV, CNNC_B, y_block, CNNC_B, k->add.c, (int)(tx - at),
