@@ -150,8 +150,8 @@ static void report(struct diag *d, enum severity severity, struct span w, const 
         d->errors++;
         int limit = d->limit > 0 ? d->limit : DIAG_LIMIT;
         d->silent = d->errors > limit;
-        if (d->errors == limit + 1)
-            fprintf(out, "%s: too many errors, the first %d are shown\n", w.source != NULL ? w.source->path : "cnnc", limit);
+        if (d->errors > limit)
+            diag_stop(d, w.source != NULL ? w.source->path : "cnnc");
     } else if (severity == WARNING) {
         d->warnings++;
         d->silent = diag_full(d);
@@ -197,6 +197,14 @@ void diag_note_at(struct diag *d, const char *where, const char *fmt, ...) { REP
 bool diag_full(const struct diag *d)
 {
     return d->errors >= (d->limit > 0 ? d->limit : DIAG_LIMIT);
+}
+
+void diag_stop(struct diag *d, const char *path)
+{
+    if (!d->stopped)
+        fprintf(d->out != NULL ? d->out : stderr, "%s: too many errors, the first %d are shown\n", path,
+                d->limit > 0 ? d->limit : DIAG_LIMIT);
+    d->stopped = true;
 }
 
 static int lower(char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c; }

@@ -40,6 +40,7 @@ struct diag {
     int errors;         /* all that were found, also those past the limit */
     int warnings;
     int limit;          /* how many errors are printed; 0: DIAG_LIMIT */
+    bool stopped;       /* "too many errors" was said */
     bool silent;        /* the last error was not printed, so neither are its notes */
 };
 
@@ -54,6 +55,9 @@ void diag_note_at(struct diag *d, const char *where, const char *fmt, ...) DIAG_
 
 /* Enough errors were printed: more work on this input helps nobody. */
 bool diag_full(const struct diag *d);
+
+/* For whoever then stops: says so, once. */
+void diag_stop(struct diag *d, const char *path);
 
 /* Line and column, both from 1, of a byte of the source. */
 void source_position(const struct source *s, size_t byte, long *line, long *column);

@@ -246,12 +246,12 @@ static bool has(const char *const *names, int n, const char *name)
  * follow; that is true and helps nobody. */
 static int worth_saying(yysymbol_kind_t found, const char **names, int n)
 {
-    static const char *const say[] = { "','", "')'", "']'", "'}'", "'{'", "'='", "in", "a name", "the end of the line", "'['" };
+    static const char *const say[] = { "','", "')'", "']'", "'}'", "'{'", "'='", "in", "a name", "the end of the line", "'['", "'('" };
     if (has(names, n, "network") && found != YYSYMBOL_YYEOF) {
         names[0] = "a statement";
         return 1;
     }
-    bool value = has(names, n, "an integer") && has(names, n, "not"), operand = has(names, n, "'*'");
+    bool value = has(names, n, "an integer") && has(names, n, "not"), operand = has(names, n, "'.'") || has(names, n, "'*'");
     int kept = 0;
     if (found == YYSYMBOL_YYEOF && has(names, n, "'}'")) {
         names[0] = "'}'";
@@ -259,7 +259,8 @@ static int worth_saying(yysymbol_kind_t found, const char **names, int n)
     }
     for (int i = 0; i < n; i++)
         if (has(say, sizeof say / sizeof *say, names[i]) && !(value && strcmp(names[i], "a name") == 0) &&
-            !((value || operand) && strcmp(names[i], "'['") == 0) && !(strcmp(names[i], "'}'") == 0 && has(names, n, "'*'")))
+            !((value || operand) && (strcmp(names[i], "'['") == 0 || strcmp(names[i], "'('") == 0)) &&
+            !(strcmp(names[i], "'}'") == 0 && operand))
             names[kept++] = names[i];
     if (value) {
         memmove(names + 1, names, (size_t)kept++ * sizeof *names);

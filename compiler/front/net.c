@@ -34,8 +34,14 @@ static void name_result(struct net *net, struct tensor *t, const char *target, s
 {
     struct graph *g = net->g;
     const char *full = arena_printf(&g->arena, "%s%s", net->scope->prefix, target);
-    if (t->id < first_tensor || !t->def)
+    if (t->id < first_tensor)
         return;
+    if (!t->def) { /* w = parameter(4x4) */
+        if (tensor_is_const(t) && name_is_free(g, full))
+            t->name = full;
+        t->span = span;
+        return;
+    }
     struct node *taker = net->target_node;
     if (taker && taker != t->def && taker->nout > 0) /* conv1 = conv(...) |> relu: conv1 is what relu makes */
         taker->out[0]->name = unique_name(g, arena_printf(&g->arena, "%s.%s", full, taker->op->net));
@@ -117,8 +123,15 @@ static void add_output(struct net *net, struct tensor *t, const char *name, stru
             return;
         t = v.t;
     }
-    if (name && strcmp(t->name, name) != 0 && name_is_free(g, name))
-        t->name = arena_strdup(&g->arena, name);
+    if (name && strcmp(t->name, name) != 0) {
+        for (int i = 0; i < g->tensors; i++) /* an earlier x makes room for the x that the world sees */
+            if (strcmp(g->tensor[i]->name, name) == 0 && g->tensor[i]->kind == T_VALUE && !g->tensor[i]->is_output) {
+                g->tensor[i]->name = unique_name(g, arena_printf(&g->arena, "%s.%s", name, g->tensor[i]->def ? g->tensor[i]->def->name : "x"));
+                break;
+            }
+        if (name_is_free(g, name))
+            t->name = arena_strdup(&g->arena, name);
+    }
     t->is_output = true;
     VEC_PUSH(g->output, g->outputs, t);
 }
@@ -129,7 +142,7 @@ static void run_output(struct net *net, struct ast *s)
         const char *name = o->name ? o->name : o->a->kind == AST_NAME ? o->a->name : NULL;
         struct value v = eval_named(net, o->a, o->name, o->name_span, 1);
         if (v.kind != V_ERROR && !value_has_tensor(&v))
-            net_error(net, o->a->span, "an output is a tensor, this is %s", value_kind_name(&v));
+            net_error(net, o->a->span, "an output is a tensor, this is %s", value_text(net, &v));
         else if (v.kind == V_TENSOR)
             add_output(net, v.t, name, o->span);
         for (int i = 0; v.kind == V_LIST && i < v.n; i++)
@@ -168,8 +181,8 @@ static struct flow run_repeat(struct net *net, struct ast *s)
         return f;
     }
     if (s->n == 0 ? v.kind != V_INT : v.kind != V_LIST) {
-        net_error(net, s->a->span, s->n == 0 ? "repeat needs a number, this is %s" : "repeat ... in needs a range or a list, this is %s",
-                  value_kind_name(&v));
+        net_error(net, s->a->span, s->n == 0 ? "repeat needs an integer, this is %s" : "repeat ... in needs a range or a list, this is %s",
+                  value_text(net, &v));
         net->missing = true;
         return f;
     }
@@ -188,7 +201,7 @@ static struct flow run_if(struct net *net, struct ast *s)
 {
     struct value v = eval(net, s->a);
     if (value_check(net, &v) && v.kind != V_BOOL)
-        net_error(net, s->a->span, "the condition is %s, expected true or false, as in n > 1", value_kind_name(&v));
+        net_error(net, s->a->span, "the condition is %s, expected true or false, as in n > 1", value_text(net, &v));
     if (v.kind != V_BOOL) {
         net->missing = true;
         return (struct flow){0};
@@ -330,7 +343,7 @@ static struct flow run_statement(struct net *net, struct ast *s)
     case AST_CONST: {
         struct value v = eval(net, s->a);
         if (value_check(net, &v) && value_has_tensor(&v))
-            net_error(net, s->a->span, "a constant is a number, a string or a list, this is %s", value_kind_name(&v));
+            net_error(net, s->a->span, "a constant is a number, a string or a list, this is %s", value_text(net, &v));
         define(net, s->name, s->name_span, value_check(net, &v) && !value_has_tensor(&v) ? v : value_error(), s);
         break;
     }
@@ -397,10 +410,9 @@ static void collect_blocks(struct net *net, struct ast *body)
         if (s->kind != AST_BLOCK)
             continue;
         struct ast *twin = find_block(net, s->name);
-        if (twin || op_by_net(s->name)) {
-            net_error(net, s->name_span, twin ? "there is a block '%s' already" : "'%s' is a layer of the language already", s->name);
-            if (twin)
-                diag_note(net->d, twin->name_span, "it is defined here");
+        if (twin) {
+            net_error(net, s->name_span, "there is a block '%s' already", s->name);
+            diag_note(net->d, twin->name_span, "it is defined here");
             continue;
         }
         for (struct ast *p = s->list; p; p = p->next)
@@ -422,6 +434,8 @@ static void check_whole(struct net *net, const struct source *source)
         net_error(net, start, "the network has no output, as in: output prob");
     struct variable *order[64];
     int n = 0;
+    if (net->d->errors > 0)
+        return;
     for (struct variable *v = net->global->variables; v && n < 64; v = v->next)
         if (!v->used && v->value.kind == V_TENSOR && !v->value.t->is_output)
             order[n++] = v;
@@ -461,6 +475,8 @@ static struct graph *read_text(struct diag *d, const char *path, const char *tex
         collect_blocks(&net, body);
         run_body(&net, body);
         check_whole(&net, source);
+        if (net.stopped && diag_full(d))
+            diag_stop(d, g->source);
         free(net.blocks);
         free(net.reported);
     }

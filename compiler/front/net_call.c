@@ -39,7 +39,7 @@ static bool wrong_type(const struct slot *s, const struct value *v, const char *
 {
     if (value_check(s->net, v))
         net_error(s->net, v->span.source ? v->span : s->arg->span, "%s: %s is %s, expected %s", s->call->name, s->def->net,
-                  value_kind_name(v), expected);
+                  value_text(s->net, v), expected);
     return false;
 }
 
@@ -211,7 +211,7 @@ static bool add_operand(struct net *net, const struct call *c, struct node *n, c
     }
     if (v->kind != V_TENSOR && (n->op->params || (v->kind != V_INT && v->kind != V_FLOAT && v->kind != V_BOOL && v->kind != V_LIST))) {
         if (value_check(net, v))
-            net_error(net, a->span, "%s: expected a tensor, found %s", c->name, value_kind_name(v));
+            net_error(net, a->span, "%s: expected a tensor, found %s", c->name, value_text(net, v));
         return false;
     }
     if (most >= 0 && n->nin == most) {
@@ -288,8 +288,11 @@ static bool match_arguments(struct net *net, struct call *c, struct node *n)
             while (next < op->nattrs && !(op->attrs[next].net && (op->attrs[next].flags & AT_POS)))
                 next++;
             if (next == op->nattrs) {
-                net_error(net, a->span, "%s: too many arguments, at most %d stand without a name%s", c->name, positional,
-                          positional < op->nattrs ? "; name this one, as in stride=2" : "");
+                if (positional == 0)
+                    net_error(net, a->span, "%s: this is one argument too many", c->name);
+                else
+                    net_error(net, a->span, "%s: too many arguments, at most %d stand without a name%s", c->name, positional,
+                              positional < op->nattrs ? "; name this one, as in stride=2" : "");
                 return false;
             }
             index = next++;

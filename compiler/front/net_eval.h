@@ -96,7 +96,7 @@ struct value value_float(double f, struct span span);
 struct value value_bool(bool b, struct span span);
 struct value value_list(struct net *net, int n, struct span span);
 struct value value_tensor(struct tensor *t, struct span span);
-const char *value_kind_name(const struct value *v);     /* "an integer" */
+const char *value_text(struct net *net, const struct value *v); /* "3", "a tensor", for messages */
 bool value_number(const struct value *v, double *f);
 bool value_has_tensor(const struct value *v);
 bool value_check(struct net *net, const struct value *v); /* false if it is an error, or a word: reported here */

@@ -85,7 +85,7 @@ static struct value dispatch(struct net *net, struct ast *e, struct call *c)
     if (op)
         return call_op(net, op, c);
     if (v)
-        net_error(net, e->name_span, "'%s' is %s, not a layer or block", c->name, value_kind_name(&v->value));
+        net_error(net, e->name_span, "'%s' is %s, not a layer or block", c->name, value_text(net, &v->value));
     else
         net_error(net, e->name_span, "there is no layer or block '%s'%s", c->name, near_name(net, c->name, false));
     return value_error();
@@ -166,7 +166,7 @@ static struct value eval_range(struct net *net, struct ast *e)
         return value_error();
     if (a.kind != V_INT || b.kind != V_INT) {
         const struct value *bad = a.kind != V_INT ? &a : &b;
-        net_error(net, bad->span, "the end of a range is %s, expected an integer", value_kind_name(bad));
+        net_error(net, bad->span, "the end of a range is %s, expected an integer", value_text(net, bad));
         return value_error();
     }
     int64_t n;
@@ -207,7 +207,7 @@ static struct value eval_member(struct net *net, struct ast *e)
     if (!value_check(net, &a))
         return value_error();
     if (a.kind != V_TENSOR || a.t->rank < 1) {
-        net_error(net, e->span, "'.%s' is not for %s", e->name, value_kind_name(&a));
+        net_error(net, e->span, "'.%s' is not for %s", e->name, value_text(net, &a));
         return value_error();
     }
     const struct tensor *t = a.t;
@@ -246,7 +246,7 @@ static bool condition(struct net *net, struct ast *e, bool *yes)
     if (!value_check(net, &v))
         return false;
     if (v.kind != V_BOOL)
-        net_error(net, e->span, "the condition is %s, expected true or false, as in n > 1", value_kind_name(&v));
+        net_error(net, e->span, "the condition is %s, expected true or false, as in n > 1", value_text(net, &v));
     *yes = v.i;
     return v.kind == V_BOOL;
 }

@@ -36,7 +36,7 @@ static double *per_channel(struct net *net, const struct ast *o, const struct va
         const struct value *x = v->kind == V_LIST ? &v->item[i] : v;
         if (!value_number(x, &f)) {
             if (value_check(net, x))
-                net_error(net, o->span, "%s is %s, expected a number or a list of numbers", o->name, value_kind_name(x));
+                net_error(net, o->span, "%s is %s, expected a number or a list of numbers", o->name, value_text(net, x));
             return NULL;
         }
         if (f == 0 && strcmp(o->name, "std") == 0) {
@@ -75,14 +75,14 @@ static bool read_option(struct net *net, const struct ast *o, struct picture *p,
         return false;
     if (batch) {
         if (v.kind != V_BOOL)
-            net_error(net, o->span, "batch is %s, expected true or false", value_kind_name(&v));
+            net_error(net, o->span, "batch is %s, expected true or false", value_text(net, &v));
         p->batch = v.kind != V_BOOL || v.i;
         return v.kind == V_BOOL;
     }
     p->given = true;
     if (number) {
         if (!value_number(&v, &p->scale))
-            net_error(net, o->span, "scale is %s, expected a number", value_kind_name(&v));
+            net_error(net, o->span, "scale is %s, expected a number", value_text(net, &v));
         return v.kind == V_INT || v.kind == V_FLOAT;
     }
     double *list = per_channel(net, o, &v, channels);
@@ -244,7 +244,7 @@ struct value eval_parameter(struct net *net, struct call *c)
         }
         dim[i] = v->i;
     }
-    struct tensor *t = tensor_shaped(net->g, unique_name(net->g, layer_name(net, c->label, "parameter", true)), T_PARAM, dtype, rank, dim);
+    struct tensor *t = tensor_shaped(net->g, unique_name(net->g, layer_name(net, c->label, "parameter", false)), T_PARAM, dtype, rank, dim);
     t->trainable = trainable;
     t->init = init;
     t->init_value = f;
@@ -268,6 +268,6 @@ struct value eval_constant(struct net *net, struct call *c)
             return value_error();
         }
     }
-    struct tensor *t = value_constant(net, &table->value, dtype, unique_name(net->g, layer_name(net, c->label, "constant", true)));
+    struct tensor *t = value_constant(net, &table->value, dtype, unique_name(net->g, layer_name(net, c->label, "constant", false)));
     return t ? value_tensor(t, c->span) : value_error();
 }

@@ -100,8 +100,11 @@ struct variable *define(struct net *net, const char *name, struct span span, str
     return v;
 }
 
+/* A block may have the name of a layer, and then means the layer when it says that name itself. */
 struct ast *find_block(struct net *net, const char *name)
 {
+    if (net->scope && net->scope->name && strcmp(net->scope->name, name) == 0 && op_by_net(name))
+        return NULL;
     for (int i = 0; i < net->nblocks; i++)
         if (strcmp(net->blocks[i]->name, name) == 0)
             return net->blocks[i];
@@ -151,8 +154,14 @@ void net_trace(struct net *net, struct span where)
 {
     VEC_PUSH(net->reported, net->nreported, where);
     int shown = 0;
-    for (const struct scope *s = net->scope; s && s->caller && shown < 4; s = s->caller, shown++)
-        diag_note(net->d, s->call, "in this call of %s", s->name);
+    size_t before = SIZE_MAX;
+    for (const struct scope *s = net->scope; s && s->caller && shown < 4; s = s->caller) {
+        if (s->call.first != before) { /* a block that calls itself is said once */
+            diag_note(net->d, s->call, "in this call of %s", s->name);
+            shown++;
+        }
+        before = s->call.first;
+    }
     if (diag_full(net->d))
         net->stopped = true;
 }

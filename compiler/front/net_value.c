@@ -20,12 +20,19 @@ struct value value_list(struct net *net, int n, struct span span)
     return (struct value){.kind = V_LIST, .n = n, .item = item, .span = span};
 }
 
-const char *value_kind_name(const struct value *v)
+const char *value_text(struct net *net, const struct value *v)
 {
-    static const char *const names[] = {
-        [V_ERROR] = "an error", [V_INT] = "an integer", [V_FLOAT] = "a number", [V_BOOL] = "true or false",
-        [V_STRING] = "a string", [V_LIST] = "a list", [V_TENSOR] = "a tensor", [V_FUNCTION] = "a layer or block"};
-    return names[v->kind];
+    switch (v->kind) {
+    case V_INT: return arena_printf(net->arena, "%lld", (long long)v->i);
+    case V_FLOAT: return arena_printf(net->arena, "%g", v->f);
+    case V_BOOL: return v->i ? "true" : "false";
+    case V_STRING: return arena_printf(net->arena, "the string '%.40s'", v->s);
+    case V_LIST: return arena_printf(net->arena, "a list of %d", v->n);
+    case V_TENSOR: return "a tensor";
+    case V_FUNCTION: return arena_printf(net->arena, "the %s '%s'", v->block ? "block" : "layer", v->s);
+    case V_ERROR: break;
+    }
+    return "an error";
 }
 
 bool value_number(const struct value *v, double *f)
@@ -143,7 +150,7 @@ static struct value reals(struct net *net, const struct ast *e, double a, double
 
 static struct value wrong_operands(struct net *net, const struct ast *e, const struct value *a, const struct value *b)
 {
-    net_error(net, e->span, "'%s' is not for %s and %s", op_text[e->op], value_kind_name(a), value_kind_name(b));
+    net_error(net, e->span, "'%s' is not for %s and %s", op_text[e->op], value_text(net, a), value_text(net, b));
     return value_error();
 }
 
@@ -232,7 +239,7 @@ struct value value_unary(struct net *net, const struct ast *e, struct value a)
                 return value_error();
         return r;
     }
-    net_error(net, e->span, "'%s' is not for %s", op_text[e->op], value_kind_name(&a));
+    net_error(net, e->span, "'%s' is not for %s", op_text[e->op], value_text(net, &a));
     return value_error();
 }
 
@@ -295,7 +302,7 @@ static bool list_shape(struct net *net, const struct value *v, int level, int *r
     if (v->kind != V_LIST) {
         if (!value_number(v, &f) && v->kind != V_BOOL) {
             if (value_check(net, v))
-                net_error(net, v->span, "expected a number, found %s", value_kind_name(v));
+                net_error(net, v->span, "expected a number, found %s", value_text(net, v));
             return false;
         }
         if (*rank < 0)
