@@ -1,5 +1,5 @@
 /* Normalisation: over batches, layers, groups of channels, single channels, neighbouring channels, vectors. */
-#include "shared.h"
+#include "normalize_kernels.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -88,6 +88,83 @@ static bool batchnorm_stage(struct graph *g, const struct node *n, int value, st
     return true;
 }
 
+/* ---- building blocks of expansions -------------------------------------------------------------------------------- */
+
+/* A node before n with one result. NULL: an error was reported. */
+static struct tensor *made(struct graph *g, struct node *n, const char *op, struct tensor *a, struct tensor *b)
+{
+    struct node *m = node_insert_before(g, n, op_by_onnx(op), n->name);
+    node_input(g, m, a);
+    if (b)
+        node_input(g, m, b);
+    struct tensor *y = node_output(g, m, unique_name(g, n->name));
+    return m->op->infer(g, m) ? y : NULL;
+}
+
+static struct tensor *number(struct graph *g, struct node *n, enum dtype dtype, double v)
+{
+    struct tensor *t = tensor_const(g, unique_name(g, n->name), dtype, 0, NULL, NULL);
+    type_store_float(dtype, (void *)t->data, 0, v);
+    return t;
+}
+
+/* The mean over the axes of the mask. */
+static struct tensor *mean_over(struct graph *g, struct node *n, struct tensor *x, unsigned mask, bool keep)
+{
+    int64_t axes[MAX_RANK];
+    int count = 0;
+    for (int i = 0; i < x->rank; i++)
+        if (mask >> i & 1)
+            axes[count++] = i;
+    struct node *m = node_insert_before(g, n, op_by_onnx("ReduceMean"), n->name);
+    node_input(g, m, x);
+    node_input(g, m, tensor_i64(g, unique_name(g, n->name), count, axes));
+    set_attr_i(g, m, "keepdims", keep);
+    struct tensor *y = node_output(g, m, unique_name(g, n->name));
+    return m->op->infer(g, m) ? y : NULL;
+}
+
+/* In training mode the batch's own statistics normalise it, and the running ones move towards them. */
+static struct tensor *moved(struct graph *g, struct node *n, struct tensor *old, struct tensor *now)
+{
+    const double keep = attr_f(n, "momentum");
+    if (now->dtype != old->dtype)
+        return NULL;
+    struct tensor *a = made(g, n, "Mul", old, number(g, n, old->dtype, keep));
+    struct tensor *b = a ? made(g, n, "Mul", now, number(g, n, now->dtype, 1 - keep)) : NULL;
+    return b ? made(g, n, "Add", a, b) : NULL;
+}
+
+static bool batchnorm_expand(struct graph *g, struct node *n)
+{
+    struct tensor *x = n->in[0];
+    const unsigned mask = ((1u << x->rank) - 1) & ~2u;
+    if (!attr_i(n, "training_mode") || x->dtype != n->in[3]->dtype)
+        return false;
+    struct tensor *mean = mean_over(g, n, x, mask, false), *wide = mean_over(g, n, x, mask, true);
+    struct tensor *d = wide ? made(g, n, "Sub", x, wide) : NULL, *square = d ? made(g, n, "Mul", d, d) : NULL;
+    struct tensor *variance = square ? mean_over(g, n, square, mask, false) : NULL;
+    if (!mean || !variance)
+        return false;
+    struct tensor *now[3] = {NULL, wants_output(n, 1) ? moved(g, n, n->in[3], mean) : NULL,
+                             wants_output(n, 2) ? moved(g, n, n->in[4], variance) : NULL};
+    struct node *m = node_insert_before(g, n, n->op, n->name);
+    for (int i = 0; i < 5; i++)
+        node_input(g, m, i < 3 ? n->in[i] : i == 3 ? mean : variance);
+    copy_attrs(g, m, n);
+    set_attr_i(g, m, "training_mode", 0);
+    now[0] = node_output(g, m, unique_name(g, n->name));
+    if (!m->op->infer(g, m))
+        return false;
+    for (int i = 0; i < 3; i++)
+        if (now[i]) {
+            now[i]->name = n->out[i]->name;
+            replace_tensor(g, n->out[i], now[i]);
+        }
+    node_remove(g, n);
+    return true;
+}
+
 /* ---- LayerNormalization, RMSNormalization ------------------------------------------------------------------------ */
 
 static bool layernorm_params(struct graph *g, struct node *n)
@@ -167,7 +244,7 @@ static bool groupnorm_infer(struct graph *g, struct node *n)
            infer_same_as_input(g, n);
 }
 
-/* ---- LRN, LpNormalization, MeanVarianceNormalization ---------------------------------------------------------------- */
+/* ---- LRN, MeanVarianceNormalization ---------------------------------------------------------------- */
 
 static bool lrn_infer(struct graph *g, struct node *n)
 {
@@ -178,16 +255,6 @@ static bool lrn_infer(struct graph *g, struct node *n)
     if (attr_i(n, "size") < 1)
         return attr_error(g, n, "size", "size %lld; expected at least 1", (long long)attr_i(n, "size"));
     return infer_same_as_input(g, n);
-}
-
-static bool lp_infer(struct graph *g, struct node *n)
-{
-    const int64_t p = attr_i(n, "p");
-    if (!check_type(g, n, 0, TYPES_FLOAT) || !check_rank(g, n, 0, 1, MAX_RANK))
-        return false;
-    if (p != 1 && p != 2)
-        return attr_error(g, n, "p", "p is %lld; expected 1 or 2", (long long)p);
-    return normal_axis(g, n, "axis", n->in[0]->rank) >= 0 && infer_same_as_input(g, n);
 }
 
 /* Bit i: axis i is one of those that the mean goes over. */
@@ -210,6 +277,26 @@ static bool mvn_infer(struct graph *g, struct node *n)
 {
     unsigned mask;
     return check_type(g, n, 0, TYPES_FLOAT) && mvn_axes(g, n, &mask) && infer_same_as_input(g, n);
+}
+
+/* (x - mean) / (deviation + 1e-9), as ONNX writes it. */
+static bool mvn_expand(struct graph *g, struct node *n)
+{
+    struct tensor *x = n->in[0];
+    unsigned mask;
+    if (!mvn_axes(g, n, &mask))
+        return false;
+    struct tensor *mean = mean_over(g, n, x, mask, true), *d = mean ? made(g, n, "Sub", x, mean) : NULL;
+    struct tensor *square = d ? made(g, n, "Mul", d, d) : NULL, *variance = square ? mean_over(g, n, square, mask, true) : NULL;
+    struct tensor *deviation = variance ? made(g, n, "Sqrt", variance, NULL) : NULL;
+    struct tensor *safe = deviation ? made(g, n, "Add", deviation, number(g, n, x->dtype, 1e-9)) : NULL;
+    struct tensor *y = safe ? made(g, n, "Div", d, safe) : NULL;
+    if (!y)
+        return false;
+    y->name = n->out[0]->name;
+    replace_tensor(g, n->out[0], y);
+    node_remove(g, n);
+    return true;
 }
 
 /* ---- the table -------------------------------------------------------------------------------------------------- */
@@ -241,10 +328,6 @@ static const struct attr_def lrn_attrs[] = {
     {"beta", "beta", A_FLOAT, 0, 0.75, NULL, "exponent"},
     {"bias", "bias", A_FLOAT, 0, 1, NULL, "added before the power"},
 };
-static const struct attr_def lp_attrs[] = {
-    {"axis", "axis", A_INT, AT_POS, -1, NULL, "along which the norm is taken"},
-    {"p", "p", A_INT, 0, 2, NULL, "1 or 2"},
-};
 static const struct attr_def mvn_attrs[] = {{"axes", "axes", A_INTS, AT_POS, 0, NULL, "that the mean goes over; 0, 2, 3 if not given"}};
 
 #define ATTRS(table) .attrs = table, .nattrs = COUNT(table)
@@ -252,38 +335,40 @@ const struct op op_batchnorm = {
     .onnx = "BatchNormalization", .net = "batchnorm", .net_aliases = "batch_norm|bn",
     .doc = "channels normalised by running statistics", ATTRS(batchnorm_attrs), .min_in = 5, .max_in = 5, .net_in = 1,
     .max_out = 3, .params = batchnorm_params, .infer = batchnorm_infer, .cost = normalize_cost,
-    .as_stage = batchnorm_stage,
+    .expand = batchnorm_expand, .as_stage = batchnorm_stage, .kernels = batchnorm_kernels, .nkernels = BATCHNORM_KERNELS,
 };
 const struct op op_layernorm = {
     .onnx = "LayerNormalization", .net = "layernorm", .net_aliases = "layer_norm",
     .doc = "each item normalised over its last axes", ATTRS(layernorm_attrs), .min_in = 2, .max_in = 3, .net_in = 1,
     .max_out = 3, .params = layernorm_params, .infer = layernorm_infer, .cost = normalize_cost,
+    .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_rmsnorm = {
     .onnx = "RMSNormalization", .net = "rmsnorm", .net_aliases = "rms_norm",
     .doc = "each item divided by its root mean square", ATTRS(rmsnorm_attrs), .min_in = 2, .max_in = 2, .net_in = 1,
     .max_out = 1, .params = layernorm_params, .infer = layernorm_infer, .cost = normalize_cost,
+    .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_instancenorm = {
     .onnx = "InstanceNormalization", .net = "instancenorm", .net_aliases = "instance_norm",
     .doc = "each channel of each item normalised", ATTRS(instancenorm_attrs), .min_in = 3, .max_in = 3, .net_in = 1,
     .max_out = 1, .params = per_channel_params, .infer = groupnorm_infer, .cost = normalize_cost,
+    .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_groupnorm = {
     .onnx = "GroupNormalization", .net = "groupnorm", .net_aliases = "group_norm",
     .doc = "groups of channels of each item normalised", ATTRS(groupnorm_attrs), .min_in = 3, .max_in = 3, .net_in = 1,
     .max_out = 1, .params = per_channel_params, .infer = groupnorm_infer, .cost = normalize_cost,
+    .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_lrn = {
     .onnx = "LRN", .net = "lrn", .net_aliases = "local_response_norm",
     .doc = "values divided by what their neighbouring channels hold (Krizhevsky et al. 2012)", ATTRS(lrn_attrs),
     .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .infer = lrn_infer, .cost = normalize_cost,
-};
-const struct op op_lp_normalization = {
-    .onnx = "LpNormalization", .net = "lpnorm", .net_aliases = "lp_norm", .doc = "vectors divided by their p-norm",
-    ATTRS(lp_attrs), .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .infer = lp_infer, .cost = normalize_cost,
+    .kernels = lrn_kernels, .nkernels = LRN_KERNELS,
 };
 const struct op op_mvn = {
     .onnx = "MeanVarianceNormalization", .net = "mvn", .doc = "mean 0 and variance 1 over the given axes",
     ATTRS(mvn_attrs), .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .infer = mvn_infer, .cost = normalize_cost,
+    .expand = mvn_expand,
 };

@@ -1,0 +1,12 @@
+/* Kernels of normalisation on the plain layout, for every floating type. */
+#ifndef NORMALIZE_KERNELS_H
+#define NORMALIZE_KERNELS_H
+
+#include "shared.h"
+
+enum { BATCHNORM_KERNELS = 1, ROWNORM_KERNELS = 1, LRN_KERNELS = 1 };
+extern const struct kernel batchnorm_kernels[BATCHNORM_KERNELS];
+extern const struct kernel rownorm_kernels[ROWNORM_KERNELS]; /* layers, groups, instances */
+extern const struct kernel lrn_kernels[LRN_KERNELS];
+
+#endif
