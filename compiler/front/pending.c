@@ -2,4 +2,3 @@
 #include "front.h"
 __attribute__((weak)) struct graph *read_onnx(const char *path, const struct options *o, struct diag *d) { (void)o; diag_error_at(d, path, "ONNX is not read yet"); return NULL; }
 __attribute__((weak)) struct graph *read_net(const char *path, const struct options *o, struct diag *d) { (void)o; diag_error_at(d, path, ".net is not read yet"); return NULL; }
-__attribute__((weak)) bool read_weights(struct graph *g, const char *path) { diag_error_at(g->diag, path, "weights are not read yet"); return false; }
