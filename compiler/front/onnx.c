@@ -114,25 +114,34 @@ static void onnx_close(void *file)
     free(f);
 }
 
-static struct onnx_file *open_model(const char *path, char *err)
+/* What the mapping holds, checked and unpacked; external files lie in `folder` (NULL: none may be read). */
+static struct onnx_file *open_bytes(struct mapping map, bool mapped, const char *folder, char *err)
 {
     struct onnx_file *f = xcalloc(1, sizeof *f);
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? xasprintf("%.*s", (int)(slash - path + 1), path) : xstrdup(".");
-    bool ok = mapping_open(&f->map, path, err) && external_files_init(&f->external, folder, err) &&
-              wire_scan(&f->scan, &onnx__model_proto__descriptor, f->map.data, f->map.bytes, err);
-    f->scan.map = f->map;
+    bool ok = (!folder || external_files_init(&f->external, folder, err)) &&
+              wire_scan(&f->scan, &onnx__model_proto__descriptor, map.data, map.bytes, err);
+    if (mapped)
+        f->scan.map = f->map = map;
     if (ok) {
         f->model = (Onnx__ModelProto *)wire_unpack(&f->scan, &onnx__model_proto__descriptor, err);
-        ok = f->model != NULL;
+        ok = f->model && (f->model->graph || reader_fail(err, "the file holds no graph"));
     }
-    if (ok && !f->model->graph)
-        ok = reader_fail(err, "the file holds no graph");
-    free(folder);
     if (!ok) {
         onnx_close(f);
         return NULL;
     }
+    return f;
+}
+
+static struct onnx_file *open_model(const char *path, char *err)
+{
+    struct mapping map;
+    if (!mapping_open(&map, path, err))
+        return NULL;
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? xasprintf("%.*s", (int)(slash - path + 1), path) : xstrdup(".");
+    struct onnx_file *f = open_bytes(map, true, folder, err);
+    free(folder);
     return f;
 }
 
@@ -387,15 +396,9 @@ static bool import_model(struct scope *s)
            import_body(s, m->graph->node, m->graph->n_node) && import_outputs(s, m->graph);
 }
 
-struct graph *onnx_import(const char *path, const struct import_options *o, struct diag *diag)
+static struct graph *import_file(struct onnx_file *file, const char *path, const struct import_options *o, struct diag *diag)
 {
     static const struct import_options none;
-    char err[CNNC_ERROR_BYTES];
-    struct onnx_file *file = open_model(path, err);
-    if (!file) {
-        diag_error_at(diag, path, "%s", err);
-        return NULL;
-    }
     struct graph *g = graph_new(diag, "");
     struct importer im = { .file = file, .options = o ? o : &none, .diag = diag, .arena = &g->arena, .main = g, .budget = 1000000 };
     struct scope s = { .im = &im, .g = g, .prefix = "" };
@@ -418,6 +421,28 @@ struct graph *onnx_import(const char *path, const struct import_options *o, stru
         return NULL;
     }
     return g;
+}
+
+struct graph *onnx_import(const char *path, const struct import_options *o, struct diag *diag)
+{
+    char err[CNNC_ERROR_BYTES];
+    struct onnx_file *file = open_model(path, err);
+    if (!file) {
+        diag_error_at(diag, path, "%s", err);
+        return NULL;
+    }
+    return import_file(file, path, o, diag);
+}
+
+struct graph *onnx_import_bytes(const char *name, const uint8_t *data, size_t bytes, const struct import_options *o, struct diag *diag)
+{
+    char err[CNNC_ERROR_BYTES];
+    struct onnx_file *file = open_bytes((struct mapping){ data, bytes }, false, NULL, err);
+    if (!file) {
+        diag_error_at(diag, name, "%s", err);
+        return NULL;
+    }
+    return import_file(file, name, o, diag);
 }
 
 struct graph *read_onnx(const char *path, const struct options *o, struct diag *d)

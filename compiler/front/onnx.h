@@ -35,6 +35,9 @@ void import_options_free(struct import_options *o);
  * are aligned there; graph_free closes it. */
 struct graph *onnx_import(const char *path, const struct import_options *o, struct diag *diag);
 
+/* The same from memory, which must outlive the graph; external files are refused. */
+struct graph *onnx_import_bytes(const char *name, const uint8_t *data, size_t bytes, const struct import_options *o, struct diag *diag);
+
 /* The model's interface without importing it: inputs that the caller gives (initialisers are none), in order. */
 struct onnx_signature {
     int inputs, outputs;
