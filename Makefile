@@ -40,6 +40,11 @@ cnnc: $(B)/cnnc
 $(B)/cnnc: $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
 
+# All of it but main, for test programs.
+$(B)/libcnnc.a: $(filter-out $(B)/compiler/main.o,$(OBJECTS))
+	@rm -f $@
+	ar rc $@ $^
+
 GENERATED = $(B)/grammar/net.tab.h $(B)/grammar/onnx.pb-c.h
 $(B)/compiler/%.o: compiler/%.c Makefile | $(GENERATED)
 	@mkdir -p $(@D)

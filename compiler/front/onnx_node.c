@@ -260,8 +260,9 @@ bool bind_raw(struct scope *s, struct raw *r)
     while (r->nout > 1 && !*r->out[r->nout - 1])
         r->nout--;
     for (int i = 0; i < r->nout; i++) {
-        struct tensor *t = node_output(s->g, n, *r->out[i] ? name_in(s, r->out[i]) : NULL);
-        if (t)
+        bool named = *r->out[i]; /* the first exists even where nobody wants it: operators rely on it */
+        struct tensor *t = node_output(s->g, n, named ? name_in(s, r->out[i]) : i == 0 ? name_in(s, "unnamed") : NULL);
+        if (named)
             scope_set(s, r->out[i], value_of(s, t));
     }
     return finish(s, n);
