@@ -146,3 +146,96 @@ const struct op op_conv = {
     .params = conv_params, .infer = conv_infer, .cost = conv_cost,
     .kernels = conv_kernels, .nkernels = CONV_KERNELS,
 };
+
+/* ---- ConvTranspose ---------------------------------------------------------------------------------------------- */
+
+static const struct attr_def transpose_attrs[] = {
+    {NULL, "filters", A_INT, AT_POS | AT_NET | AT_POSITIVE, 0, NULL, "number of output channels"},
+    {"kernel_shape", "kernel", A_SPATIAL, AT_POS | AT_POSITIVE, 1, NULL, "size of the window"},
+    {"strides", "stride", A_SPATIAL, AT_POSITIVE, 1, NULL, "step of the window in the output"},
+    {"pads", "pad", A_PADS, AT_NONNEG, 0, NULL, "cut off the output's edges, or same"},
+    {"output_padding", "output_pad", A_SPATIAL, AT_NONNEG, 0, NULL, "added to the output's size at the end"},
+    {"output_shape", "output_size", A_SPATIAL, AT_POSITIVE, 0, NULL, "size of the output; the padding follows"},
+    {"dilations", "dilation", A_SPATIAL, AT_POSITIVE, 1, NULL, "distance between taps"},
+    {"group", "groups", A_INT, AT_POSITIVE, 1, NULL, "channels are split into so many independent parts"},
+    {"auto_pad", NULL, A_STRING, 0, 0, "NOTSET:NOTSET|SAME_UPPER|SAME_LOWER|VALID", "padding by rule"},
+    {NULL, "bias", A_BOOL, AT_NET, 1, NULL, "add a learned value per channel"},
+    {NULL, "weight", A_TENSOR, AT_NET, 0, NULL, "a literal kernel in place of learned weights"},
+};
+
+/* ONNX: total_padding = stride * (in - 1) + output_padding + dilation * (kernel - 1) + 1 - output_shape, its odd unit at the end
+ * for SAME_UPPER and at the beginning otherwise. */
+static bool transpose_axis(struct graph *g, struct node *n, int i, int spatial, int64_t *before, int64_t *after, int64_t *out)
+{
+    const struct attr *pads = attr_get(n, "pads");
+    const char *mode = pads->set && pads->s ? "SAME_UPPER" : attr_s(n, "auto_pad");
+    const int64_t stride = attr_at(n, "strides", i, 1), dilation = attr_at(n, "dilations", i, 1);
+    const int64_t extra = attr_at(n, "output_padding", i, 0), in = n->in[0]->dim[2 + i], kernel = n->in[1]->dim[2 + i];
+    if (stride < 1 || dilation < 1 || extra < 0 || kernel < 1)
+        return node_error(g, n, "stride %lld, dilation %lld, output padding %lld, kernel %lld: expected positive values",
+                          (long long)stride, (long long)dilation, (long long)extra, (long long)kernel);
+    const int64_t full = stride * (in - 1) + extra + dilation * (kernel - 1) + 1;
+    const bool same = strncmp(mode, "SAME", 4) == 0;
+    if (attr_set(n, "output_shape") || same) {
+        *out = attr_set(n, "output_shape") ? attr_at(n, "output_shape", i, full) : in * stride;
+        const int64_t total = MAX(0, full - *out);
+        *before = strcmp(mode, "SAME_UPPER") == 0 ? total / 2 : total - total / 2;
+        *after = total - *before;
+        if (*out > full)
+            *after = full - *out; /* further rows hold nothing but the bias */
+        return true;
+    }
+    *before = strcmp(mode, "VALID") == 0 ? 0 : attr_at(n, "pads", i, 0);
+    *after = strcmp(mode, "VALID") == 0 ? 0 : attr_at(n, "pads", i + spatial, 0);
+    *out = full - *before - *after;
+    if (*out < 1)
+        return attr_error(g, n, "pads", "padding %lld and %lld leave nothing of an output of %lld", (long long)*before,
+                          (long long)*after, (long long)full);
+    return true;
+}
+
+static bool transpose_infer(struct graph *g, struct node *n)
+{
+    struct tensor *x = n->in[0], *w = n->in[1], *y = n->out[0];
+    if (!check_rank(g, n, 0, 3, 5) || !check_rank(g, n, 1, 3, 5))
+        return false;
+    const int64_t groups = MAX(1, attr_i(n, "group"));
+    if (!check_weight(g, n, w->dim[0] / groups, w->dim[1] * groups))
+        return false;
+    const int spatial = x->rank - 2;
+    int64_t dim[MAX_RANK] = {x->dim[0], w->dim[1] * groups}, pads[6];
+    for (int i = 0; i < spatial; i++)
+        if (!transpose_axis(g, n, i, spatial, &pads[i], &pads[i + spatial], &dim[2 + i]))
+            return false;
+    const struct span span = attr_get(n, "pads")->span; /* explicit from here on */
+    set_attr_ints(g, n, "pads", 2 * spatial, pads);
+    attr_get(n, "pads")->s = NULL;
+    attr_get(n, "pads")->span = span;
+    set_attr_s(g, n, "auto_pad", "NOTSET");
+    set_attr_ints(g, n, "kernel_shape", spatial, w->dim + 2);
+    attr_get(n, "output_shape")->set = false;
+    int64_t extra[3];
+    for (int i = 0; i < spatial; i++)
+        extra[i] = attr_at(n, "output_padding", i, 0) + MAX(0, -pads[i + spatial]);
+    for (int i = 0; i < spatial; i++)
+        pads[i + spatial] = MAX(0, pads[i + spatial]);
+    set_attr_ints(g, n, "pads", 2 * spatial, pads);
+    set_attr_ints(g, n, "output_padding", spatial, extra);
+    tensor_set_shape(y, x->rank, dim);
+    y->dtype = x->dtype;
+    return true;
+}
+
+static void transpose_cost(const struct node *n, struct cost *c)
+{
+    const struct tensor *w = n->in[1], *x = n->in[0];
+    c->macs = tensor_count(x) * dims_count(w->rank - 1, w->dim + 1);
+}
+
+const struct op op_conv_transpose = {
+    .onnx = "ConvTranspose", .net = "conv_transpose", .net_aliases = "deconv", .doc = "transposed convolution",
+    .attrs = transpose_attrs, .nattrs = COUNT(transpose_attrs),
+    .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
+    .params = conv_params, .infer = transpose_infer, .cost = transpose_cost,
+    .kernels = conv_transpose_kernels, .nkernels = CONV_TRANSPOSE_KERNELS,
+};

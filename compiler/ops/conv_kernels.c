@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "../../runtime/conv_plain.h"
 #include "../../runtime/conv_plan.h"
 #include "pack.h"
+#include "shared.h"
 
 /* ---- geometry --------------------------------------------------------------------------------------------------- */
 
@@ -115,8 +117,74 @@ static double direct_cost(const struct node *n, const struct target *t)
 
 static void direct_prepare(struct graph *g, struct node *n, const struct target *t) { prepare_blocked(g, n, t, "direct"); }
 
+/* ---- plain ------------------------------------------------------------------------------------------------------ */
+
+static const enum dtype plain_types[] = {DT_F32, DT_F64, DT_F16, DT_BF16};
+
+static bool plain_match(const struct node *n, const struct target *t)
+{
+    (void)t;
+    bool able = false;
+    for (size_t i = 0; i < COUNT(plain_types); i++)
+        able |= n->in[0]->dtype == plain_types[i];
+    return able && (!n->stages || n->in[0]->dtype == DT_F32);
+}
+
+static double plain_cost(const struct node *n, const struct target *t)
+{
+    (void)t;
+    return 1e-7 + macs(n) / 0.7e9;
+}
+
+static bool is_transposed(const struct node *n) { return strcmp(n->op->onnx, "ConvTranspose") == 0; }
+
+static void plain_name(const struct node *n, struct strbuf *name, struct strbuf *define)
+{
+    const char *tag = type_tag(n->in[0]->dtype), *form = is_transposed(n) ? "conv_transpose_plain" : "conv_plain";
+    const char *macro = is_transposed(n) ? "CNNC_CONV_TRANSPOSE_PLAIN" : "CNNC_CONV_PLAIN";
+    sb_addf(name, "cnnc_%s_%s", form, tag);
+    sb_addf(define, "%s(cnnc_%s_%s, %s, %s)\n", macro, form, tag, tag, n->in[0]->dtype == DT_F64 ? "double" : "float");
+}
+
+CNNC_CONV_PLAIN(run_f32, f32, float)
+CNNC_CONV_PLAIN(run_f64, f64, double)
+CNNC_CONV_PLAIN(run_f16, f16, float)
+CNNC_CONV_PLAIN(run_bf16, bf16, float)
+CNNC_CONV_TRANSPOSE_PLAIN(run_transposed_f32, f32, float)
+CNNC_CONV_TRANSPOSE_PLAIN(run_transposed_f64, f64, double)
+CNNC_CONV_TRANSPOSE_PLAIN(run_transposed_f16, f16, float)
+CNNC_CONV_TRANSPOSE_PLAIN(run_transposed_bf16, bf16, float)
+
+static void plain_run(const struct node *n, const void *geometry, const void *const in[], void *const out[])
+{
+    const struct cnnc_thread all = {0, 1, NULL};
+    const void *operand[3] = {in[0], in[1], n->nin > 2 ? in[2] : NULL};
+    const bool t = is_transposed(n);
+    switch (n->in[0]->dtype) {
+    case DT_F64: (t ? run_transposed_f64 : run_f64)(geometry, operand, out, all); break;
+    case DT_F16: (t ? run_transposed_f16 : run_f16)(geometry, operand, out, all); break;
+    case DT_BF16: (t ? run_transposed_bf16 : run_bf16)(geometry, operand, out, all); break;
+    default: (t ? run_transposed_f32 : run_f32)(geometry, operand, out, all); break;
+    }
+}
+
+/* The kernel looks at in[2] to see whether there is a bias. */
+static void plain_prepare(struct graph *g, struct node *n, const struct target *target)
+{
+    (void)target;
+    while (n->nin < 3)
+        node_input(g, n, NULL);
+}
+
 const struct kernel conv_kernels[CONV_KERNELS] = {
     {.name = "conv_direct", .part = "conv_direct.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = direct_match, .cost = direct_cost,
      .halo = padding_halo, .prepare = direct_prepare, .fill = conv_fill},
+    {.part = "conv_plain.h", .geometry = &conv_geometry, .epilogue = true, .views = true, .match = plain_match,
+     .cost = plain_cost, .prepare = plain_prepare, .fill = conv_fill, .name_of = plain_name, .run = plain_run},
+};
+
+const struct kernel conv_transpose_kernels[CONV_TRANSPOSE_KERNELS] = {
+    {.part = "conv_plain.h", .geometry = &conv_geometry, .epilogue = true, .views = true, .match = plain_match,
+     .cost = plain_cost, .prepare = plain_prepare, .fill = conv_fill, .name_of = plain_name, .run = plain_run},
 };

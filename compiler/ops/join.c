@@ -59,10 +59,39 @@ static void concat_fill(const struct node *n, void *geometry, const struct targe
     for (int i = 0; i < n->nin; i++)
         p->inner[i] = (long)n->in[i]->dim[axis] * inner_of(x, axis);
 }
-static const struct kernel concat_kernels[] = {KERNEL(concat, "move.h", concat, concat_fill)};
+
+/* Whole channel blocks: the layout pass lets the operands be made where the result wants them. */
+static bool concat_blocks(const struct node *n, const struct target *target)
+{
+    const struct tensor *x = n->in[0];
+    const int64_t axis = attr_i(n, "axis");
+    if (x->dtype != DT_F32 || x->rank < 3 || x->rank > 5 || axis + (axis < 0 ? x->rank : 0) != 1)
+        return false;
+    for (int i = 0; i < n->nin; i++)
+        if (tensor_is_const(n->in[i]) || (i + 1 < n->nin && n->in[i]->dim[1] % target->block != 0))
+            return false;
+    return true;
+}
+static double concat_blocks_cost(const struct node *n, const struct target *target)
+{
+    (void)n, (void)target;
+    return 0;
+}
+static double concat_cost(const struct node *n, const struct target *target)
+{
+    (void)target;
+    return 2e-7 + (double)tensor_count(n->out[0]) * (double)dtype_size(n->out[0]->dtype) * 3e-10;
+}
+
+static const struct kernel concat_kernels[] = {
+    {.name = "concat_in_place", .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .slices = true,
+     .match = concat_blocks, .cost = concat_blocks_cost},
+    {.name = "concat", .part = "move.h", .geometry = &concat_geometry, .fill = concat_fill, .run = run_concat,
+     .cost = concat_cost},
+};
 const struct op op_concat = {
     .onnx = "Concat", .net = "concat", .doc = "tensors joined along an axis", .attrs = concat_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .infer = concat_infer, .kernels = concat_kernels, .nkernels = 1,
+    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .infer = concat_infer, .kernels = concat_kernels, .nkernels = COUNT(concat_kernels),
 };
 
 /* ---- Split ------------------------------------------------------------------------------------------------------ */
