@@ -178,7 +178,7 @@ static bool clip_infer(struct graph *g, struct node *n)
     char shape[160];
     for (int i = 1; i < n->nin; i++)
         if (n->in[i] && tensor_count(n->in[i]) != 1)
-            return node_error(g, n, "the %s has shape %s; expected a single value", i == 1 ? "minimum" : "maximum",
+            return node_error(g, n, "the %s has shape %s, expected a single value", i == 1 ? "minimum" : "maximum",
                               shape_text(n->in[i], shape));
     return check_same_types(g, n, 0, elementwise_types("Clip")) && infer_same_as_input(g, n);
 }
@@ -254,7 +254,7 @@ static bool dropout_infer(struct graph *g, struct node *n)
         return false;
     const bool known = !input(n, 1) || const_scalar(n->in[1], &ratio);
     if (known && !(ratio >= 0 && ratio < 1))
-        return attr_error(g, n, "ratio", "ratio %g; expected at least 0 and less than 1", ratio);
+        return attr_error(g, n, "ratio", "ratio %g, expected at least 0 and less than 1", ratio);
     if (input(n, 2) && !const_scalar(n->in[2], &training))
         return node_error(g, n, "whether it trains ('%s') must be known; --fix-input gives it a value", n->in[2]->name);
     if (training != 0 && !known)

@@ -76,11 +76,12 @@ static const type_set class_types[] = {
 
 type_set elementwise_types(const char *row)
 {
+    const bool moves = strcmp(row, "Where") == 0 || strcmp(row, "Identity") == 0;
     type_set set = 0;
     for (size_t i = 0; i < COUNT(rows); i++)
         if (strcmp(rows[i].op, row) == 0)
             set |= class_types[rows[i].class];
-    return set;
+    return moves ? set : set & (TYPES_NUMERIC | TYPE(DT_BOOL)); /* nobody computes with storage types */
 }
 
 static bool is_op(const struct node *n, const char *onnx) { return strcmp(n->op->onnx, onnx) == 0; }

@@ -10,7 +10,7 @@ static void normalize_cost(const struct node *n, struct cost *c) { cost_per_elem
 static bool check_epsilon(struct graph *g, struct node *n)
 {
     const double e = attr_f(n, "epsilon");
-    return e >= 0 ? true : attr_error(g, n, "epsilon", "epsilon %g; expected at least 0", e);
+    return e >= 0 ? true : attr_error(g, n, "epsilon", "epsilon %g, expected at least 0", e);
 }
 
 /* ---- BatchNormalization ----------------------------------------------------------------------------------------- */
@@ -253,7 +253,7 @@ static bool lrn_infer(struct graph *g, struct node *n)
     if (!attr_set(n, "size"))
         return node_error(g, n, "the number of channels is missing");
     if (attr_i(n, "size") < 1)
-        return attr_error(g, n, "size", "size %lld; expected at least 1", (long long)attr_i(n, "size"));
+        return attr_error(g, n, "size", "size %lld, expected at least 1", (long long)attr_i(n, "size"));
     return infer_same_as_input(g, n);
 }
 
@@ -267,7 +267,7 @@ static bool mvn_axes(struct graph *g, struct node *n, unsigned *mask)
     for (int i = 0; i < count; i++) {
         const int64_t axis = a->set ? a->ints[i] : usual[i];
         if (axis < -rank || axis >= rank)
-            return attr_error(g, n, "axes", "axis %lld; expected %d to %d", (long long)axis, -rank, rank - 1);
+            return attr_error(g, n, "axes", "axis %lld, expected %d to %d", (long long)axis, -rank, rank - 1);
         *mask |= 1u << (axis < 0 ? axis + rank : axis);
     }
     return true;

@@ -59,9 +59,9 @@ static bool pool_infer(struct graph *g, struct node *n)
     if (!size->set)
         return node_error(g, n, "the size of the window is missing");
     if (size->n != spatial)
-        return attr_error(g, n, "kernel_shape", "a window of %d dimensions; expected %d", size->n, spatial);
+        return attr_error(g, n, "kernel_shape", "a window of %d dimensions, expected %d", size->n, spatial);
     if (is_op(n, "LpPool") && attr_i(n, "p") < 1)
-        return attr_error(g, n, "p", "p is %lld; expected at least 1", (long long)attr_i(n, "p"));
+        return attr_error(g, n, "p", "p is %lld, expected at least 1", (long long)attr_i(n, "p"));
     for (int i = 0; i < spatial; i++) {
         struct window w;
         kernel[i] = size->ints[i];
@@ -104,7 +104,7 @@ static bool adaptive_infer(struct graph *g, struct node *n)
     for (int i = 2; i < x->rank; i++) {
         dim[i] = attr_at(n, "output_size", i - 2, 0);
         if (dim[i] < 1)
-            return attr_error(g, n, "output_size", "output size %lld; expected at least 1", (long long)dim[i]);
+            return attr_error(g, n, "output_size", "output size %lld, expected at least 1", (long long)dim[i]);
         if (x->dim[i] < 1)
             return node_error(g, n, "there is nothing to pool: axis %d has no elements", i);
     }
@@ -273,10 +273,10 @@ static bool unpool_infer(struct graph *g, struct node *n)
         if (!tensor_ints(n->in[2], given, MAX_RANK, &count))
             return node_error(g, n, "the output's shape must be a constant");
         if (count != x->rank)
-            return node_error(g, n, "the output's shape has %d dimensions; expected %d", count, x->rank);
+            return node_error(g, n, "the output's shape has %d dimensions, expected %d", count, x->rank);
         for (int i = 0; i < count; i++)
             if (given[i] < dim[i])
-                return node_error(g, n, "the output's axis %d has size %lld; expected at least %lld", i,
+                return node_error(g, n, "the output's axis %d has size %lld, expected at least %lld", i,
                                   (long long)given[i], (long long)dim[i]);
         memcpy(dim, given, sizeof dim);
     }

@@ -21,7 +21,7 @@ bool check_type(struct graph *g, struct node *n, int i, type_set allowed)
     if (!t || (allowed & TYPE(t->dtype)))
         return true;
     type_names(allowed, names);
-    return node_error(g, n, "operand %d has type %s; it takes %s", i + 1, dtype_name(t->dtype), names);
+    return node_error(g, n, "input %d has type %s, expected %s", i, dtype_name(t->dtype), names);
 }
 
 bool check_same_types(struct graph *g, struct node *n, int first, type_set allowed)
@@ -32,8 +32,8 @@ bool check_same_types(struct graph *g, struct node *n, int first, type_set allow
         if (!check_type(g, n, i, allowed))
             return false;
         if (t && a && t->dtype != a->dtype)
-            return node_error(g, n, "operand %d has type %s, operand %d has type %s; they must be the same", first + 1,
-                              dtype_name(a->dtype), i + 1, dtype_name(t->dtype));
+            return node_error(g, n, "input %d has type %s, input %d has type %s, expected the same", first,
+                              dtype_name(a->dtype), i, dtype_name(t->dtype));
     }
     return true;
 }
@@ -44,7 +44,7 @@ bool check_vector(struct graph *g, struct node *n, int i, int64_t length, const 
     char shape[160];
     if (!t || (t->rank == 1 && t->dim[0] == length))
         return true;
-    return node_error(g, n, "%s has shape %s; expected %lld value%s", what, shape_text(t, shape), (long long)length,
+    return node_error(g, n, "%s has shape %s, expected %lld value%s", what, shape_text(t, shape), (long long)length,
                       length == 1 ? "" : "s");
 }
 

@@ -13,7 +13,7 @@ static bool axis_infer(struct graph *g, struct node *n)
     if (!check_type(g, n, 0, TYPES_FLOAT) || !check_rank(g, n, 0, 1, MAX_RANK))
         return false;
     if (is_op(n, "LpNormalization") && attr_i(n, "p") != 1 && attr_i(n, "p") != 2)
-        return attr_error(g, n, "p", "p is %lld; expected 1 or 2", (long long)attr_i(n, "p"));
+        return attr_error(g, n, "p", "p is %lld, expected 1 or 2", (long long)attr_i(n, "p"));
     return normal_axis(g, n, "axis", n->in[0]->rank) >= 0 && infer_same_as_input(g, n);
 }
 
