@@ -40,6 +40,8 @@ pass_fn pass_schedule;     /* constants leave the run, nodes get their step */
 pass_fn pass_plan;         /* every tensor gets its place in the arena or among the weights */
 
 /* One node: arity, inference, and folding if its inputs are known and small. What front ends call as they build. */
+/* The sizes of outputs that depend on the data become outputs themselves. */
+void expose_extents(struct graph *g);
 bool infer_node(struct graph *g, struct node *n);
 
 /* slices.c, part of layout: what a concat joins is made where the concat wants it. */

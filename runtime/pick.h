@@ -16,12 +16,13 @@ CNNC_INLINE void CNNC_FN(cnnc_compress)(const struct cnnc_compress *g, const voi
     long count = 0;
     if (t.index)
         return;
-    for (long i = 0; i < g->n && i < g->axis; i++)
-        count += keep[i] != 0;
-    for (long o = 0; o < g->outer; o++)
-        for (long i = 0, k = 0; i < g->n && i < g->axis; i++)
-            if (keep[i])
-                memcpy(y + (o * count + k++) * g->inner, x + (o * g->axis + i) * g->inner, (size_t)g->inner);
+    for (long o = 0; o < g->outer; o++) {
+        count = 0;
+        for (long i = 0; i < g->n && i < g->axis; i++)
+            if (keep[i] && count < g->room)
+                memcpy(y + (o * g->room + count++) * g->inner, x + (o * g->axis + i) * g->inner, (size_t)g->inner);
+        memset(y + (o * g->room + count) * g->inner, 0, (size_t)((g->room - count) * g->inner));
+    }
     if (out[1])
         *(int64_t *)out[1] = count;
 }
@@ -35,20 +36,19 @@ CNNC_INLINE void CNNC_FN(cnnc_non_zero)(const struct cnnc_non_zero *g, const voi
                                         struct cnnc_thread t)
 {
     int64_t *y = out[0];
-    long n = 1, count = 0, k = 0;
+    long n = 1, count = 0;
     if (t.index)
         return;
     for (int d = 0; d < g->rank; d++)
         n *= g->dim[d];
-    for (long i = 0; i < n; i++)
-        count += !CNNC_FN(cnnc_is_zero)(g->dtype, in[0], i);
+    memset(y, 0, sizeof *y * (size_t)(g->rank * g->room));
     for (long i = 0; i < n; i++) {
         long rest = i;
         if (CNNC_FN(cnnc_is_zero)(g->dtype, in[0], i))
             continue;
-        for (int d = g->rank - 1; d >= 0; rest /= g->dim[d], d--)
-            y[d * count + k] = rest % g->dim[d];
-        k++;
+        for (int d = g->rank - 1; d >= 0 && count < g->room; rest /= g->dim[d], d--)
+            y[d * g->room + count] = rest % g->dim[d];
+        count++;
     }
     if (out[1])
         *(int64_t *)out[1] = count;
@@ -78,8 +78,15 @@ CNNC_INLINE void CNNC_FN(cnnc_top_k)(const struct cnnc_top_k *g, const void *con
     k = k < 0 ? 0 : k > g->most ? g->most : k;
     cnnc_split(g->outer * g->inner, t, &first, &last);
     for (long r = first; r < last; r++) {
-        const long x = r / g->inner * g->axis * g->inner + r % g->inner, y = r / g->inner * (long)k * g->inner + r % g->inner;
+        const long x = r / g->inner * g->axis * g->inner + r % g->inner, y = r / g->inner * g->most * g->inner + r % g->inner;
         long previous = -1;
+        for (long i = (long)k; i < g->most; i++) {
+            const int64_t none = 0;
+            if (out[0])
+                cnnc_copy_element((int)cnnc_dtype_bytes(g->dtype), out[0], y + i * g->inner, &none, 0);
+            if (out[1])
+                ((int64_t *)out[1])[y + i * g->inner] = 0;
+        }
         for (long i = 0; i < k; i++) {
             long best = -1;
             for (long j = 0; j < g->axis; j++) {
@@ -136,11 +143,19 @@ CNNC_INLINE void CNNC_FN(cnnc_unique)(const struct cnnc_unique *g, const void *c
             for (long j = 0; j < g->axis; j++)
                 place[i] += like[j] == j && CNNC_FN(cnnc_compare_slices)(g, in[0], j, i) < 0;
         }
+    for (long o = 0; o < g->outer; o++)
+        memset((char *)out[0] + (o * g->room + count) * g->inner * g->bytes, 0, (size_t)((g->room - count) * g->inner * g->bytes));
+    for (long i = count; i < g->room; i++) {
+        if (out[1])
+            ((int64_t *)out[1])[i] = 0;
+        if (out[3])
+            ((int64_t *)out[3])[i] = 0;
+    }
     for (long i = 0; i < g->axis; i++) {
         const long p = place[like[i]];
         if (like[i] == i) {
             for (long o = 0; o < g->outer; o++)
-                memcpy((char *)out[0] + (o * count + p) * g->inner * g->bytes,
+                memcpy((char *)out[0] + (o * g->room + p) * g->inner * g->bytes,
                        (const char *)in[0] + (o * g->axis + i) * g->inner * g->bytes, (size_t)(g->inner * g->bytes));
             if (out[1])
                 ((int64_t *)out[1])[p] = i;
@@ -209,6 +224,7 @@ CNNC_INLINE void CNNC_FN(cnnc_nms)(const struct cnnc_nms *g, const void *const i
             previous = best;
         }
     }
+    memset(y + count * 3, 0, sizeof *y * (size_t)((g->room - count) * 3));
     if (out[1])
         *(int64_t *)out[1] = count;
 }

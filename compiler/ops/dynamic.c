@@ -45,7 +45,7 @@ static void non_zero_fill(const struct node *n, void *geometry, const struct tar
     (void)target;
     struct cnnc_non_zero *z = geometry;
     const struct tensor *x = n->in[0];
-    *z = (struct cnnc_non_zero){.rank = x->rank, .dtype = (int)x->dtype};
+    *z = (struct cnnc_non_zero){.rank = x->rank, .dtype = (int)x->dtype, .room = (long)n->out[0]->dim[1]};
     for (int i = 0; i < x->rank; i++)
         z->dim[i] = (long)x->dim[i];
 }
@@ -67,7 +67,7 @@ static bool non_zero_infer(struct graph *g, struct node *n)
     return true;
 }
 GEOMETRY(non_zero, FIELD_LIT(struct cnnc_non_zero, rank, F_INT), FIELD_LIT(struct cnnc_non_zero, dtype, F_INT),
-         FIELD_ARRAY(struct cnnc_non_zero, dim, F_LONG, 8));
+         FIELD_ARRAY(struct cnnc_non_zero, dim, F_LONG, 8), FIELD(struct cnnc_non_zero, room, F_LONG));
 static const struct kernel non_zero_kernels[] = {KERNEL(non_zero, "pick.h", non_zero, non_zero_fill)};
 const struct op op_non_zero = {
     .onnx = "NonZero", .doc = "where elements are not zero", .min_in = 1, .max_in = 1, .max_out = 2, .infer = non_zero_infer,
@@ -86,8 +86,9 @@ static void compress_fill(const struct node *n, void *geometry, const struct tar
     int64_t axis = attr_i(n, "axis");
     axis += axis < 0 ? x->rank : 0;
     *(struct cnnc_compress *)geometry =
-        attr_set(n, "axis") ? (struct cnnc_compress){outer_of(x, axis), (long)x->dim[axis], inner_of(x, axis) * bytes, k}
-                            : (struct cnnc_compress){1, (long)tensor_count(x), bytes, k};
+        attr_set(n, "axis") ? (struct cnnc_compress){outer_of(x, axis), (long)x->dim[axis], inner_of(x, axis) * bytes, k,
+                                                        (long)n->out[0]->dim[axis]}
+                            : (struct cnnc_compress){1, (long)tensor_count(x), bytes, k, (long)n->out[0]->dim[0]};
 }
 RUN(compress)
 
@@ -113,7 +114,8 @@ static bool compress_infer(struct graph *g, struct node *n)
     return true;
 }
 GEOMETRY(compress, FIELD(struct cnnc_compress, outer, F_LONG), FIELD(struct cnnc_compress, axis, F_LONG),
-         FIELD(struct cnnc_compress, inner, F_LONG), FIELD(struct cnnc_compress, n, F_LONG));
+         FIELD(struct cnnc_compress, inner, F_LONG), FIELD(struct cnnc_compress, n, F_LONG),
+         FIELD(struct cnnc_compress, room, F_LONG));
 static const struct kernel compress_kernels[] = {KERNEL(compress, "pick.h", compress, compress_fill)};
 const struct op op_compress = {
     .onnx = "Compress", .doc = "slices whose condition is true", .attrs = compress_attrs, .nattrs = 1, .min_in = 2, .max_in = 2,
@@ -183,13 +185,14 @@ static void unique_fill(const struct node *n, void *geometry, const struct targe
 {
     (void)target;
     const struct tensor *x = n->in[0];
-    struct cnnc_unique u = {1, (long)tensor_count(x), 1, (int)x->dtype, (int)dtype_size(x->dtype), (int)attr_i(n, "sorted")};
+    struct cnnc_unique u = {1, (long)tensor_count(x), 1, (long)n->out[0]->dim[0], (int)x->dtype, (int)dtype_size(x->dtype), (int)attr_i(n, "sorted")};
     if (attr_set(n, "axis")) {
         int64_t axis = attr_i(n, "axis");
         axis += axis < 0 ? x->rank : 0;
         u.outer = outer_of(x, axis);
         u.axis = (long)x->dim[axis];
         u.inner = inner_of(x, axis);
+        u.room = (long)n->out[0]->dim[axis];
     }
     *(struct cnnc_unique *)geometry = u;
 }
@@ -224,7 +227,7 @@ static bool unique_infer(struct graph *g, struct node *n)
     return true;
 }
 GEOMETRY(unique, FIELD(struct cnnc_unique, outer, F_LONG), FIELD(struct cnnc_unique, axis, F_LONG),
-         FIELD(struct cnnc_unique, inner, F_LONG), FIELD_LIT(struct cnnc_unique, dtype, F_INT),
+         FIELD(struct cnnc_unique, inner, F_LONG), FIELD(struct cnnc_unique, room, F_LONG), FIELD_LIT(struct cnnc_unique, dtype, F_INT),
          FIELD_LIT(struct cnnc_unique, bytes, F_INT), FIELD_LIT(struct cnnc_unique, sorted, F_INT));
 static const struct kernel unique_kernels[] = {{.name = "unique", .part = "pick.h", .geometry = &unique_geometry,
                                                 .fill = unique_fill, .scratch = unique_scratch, .run = run_unique}};
