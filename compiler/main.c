@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emit/emit.h"
+#include "emit/onnx.h"
 #include "front/front.h"
 #include "front/onnx.h"
 #include "pass.h"
@@ -28,7 +29,7 @@ static const struct target targets[] = {
     {.name = "cortex-m", .block = 1, .winograd = false, .fuse = true, .max_error = 1e-4},
 };
 
-enum { OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE, OPT_FIX_INPUT, OPT_VERIFY };
+enum { OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE, OPT_FIX_INPUT, OPT_VERIFY, OPT_EMIT };
 
 static const struct argp_option option_table[] = {
     {"output", 'o', "FILE.c", 0, "write the C here; FILE.h and, for big networks, FILE.weights beside it", 0},
@@ -41,6 +42,7 @@ static const struct argp_option option_table[] = {
     {"input-shape", OPT_INPUT_SHAPE, "INPUT=1,3,224,224", 0, "ONNX: the shape of an input", 0},
     {"fix-input", OPT_FIX_INPUT, "INPUT=FILE", 0, "ONNX: an input becomes the constant that a .pb or .npy file holds", 0},
     {"verify", OPT_VERIFY, "FOLDER", 0, "compile, build with $CC and $CFLAGS, run on FOLDER/input_0.pb (or .npy) ..., compare with output_0.pb ...", 0},
+    {"emit", OPT_EMIT, "c|onnx", 0, "what to write with -o (default c)", 0},
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
     {"dump", OPT_DUMP, "PASS", 0, "print the graph after a pass and stop", 0},
@@ -65,6 +67,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "--seed=%s: expected a number", arg);
         return 0;
     case OPT_VERIFY: o->verify = arg; return 0;
+    case OPT_EMIT:
+        if (strcmp(arg, "c") != 0 && strcmp(arg, "onnx") != 0)
+            argp_error(state, "--emit=%s: expected c or onnx", arg);
+        o->emit_onnx = strcmp(arg, "onnx") == 0;
+        return 0;
     case OPT_DIM:
         if (!import_add_dim(&import_options, arg, err))
             argp_error(state, "--dim: %s", err);
@@ -130,6 +137,8 @@ static bool compile(struct graph *g, struct options *o)
             graph_dump(g, stdout);
             return true;
         }
+        if (o->emit_onnx && strcmp(passes[i].name, "canonicalise") == 0)
+            return !o->output || emit_onnx(g, o->output);
     }
     return !o->output || emit(g, o);
 }

@@ -16,6 +16,7 @@ struct options {
     enum weights_in weights_in;
     int batch;
     uint64_t seed;
+    bool emit_onnx; /* the graph as ONNX instead of C */
     bool dispatch, selftest, external_runtime, profile;
     const char **keep;
     int keeps;

@@ -8,6 +8,7 @@
 #ifndef CNNC_ONNX_IMPORT_H
 #define CNNC_ONNX_IMPORT_H
 
+#include "../names.h"
 #include "../op.h"
 #include "../pass.h"
 #include "onnx.h"
@@ -22,18 +23,6 @@ struct value {
     int items;
     int elem; /* of a sequence made empty: its element type */
 };
-
-/* name -> pointer */
-struct names {
-    struct name_entry {
-        const char *name;
-        void *what;
-    } *entry;
-    size_t used, room;
-};
-void *names_find(const struct names *n, const char *name);
-void names_set(struct names *n, const char *name, void *what); /* the name is kept, not copied */
-void names_free(struct names *n);
 
 /* Tensors of outer graphs that the subgraphs of one node read. They become inputs of the node and of each subgraph. */
 struct captures {

@@ -1,0 +1,440 @@
+/* --emit=onnx: the graph as an ONNX file. Taken after canonicalise, while every node is still an operator of ONNX.
+ *
+ * Numbers are streamed: a model of any size needs one tensor in memory at a time. Over 2 GB, which protobuf cannot say, they go to a file
+ * beside the model. */
+#include "onnx.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../names.h"
+#include "onnx.pb-c.h"
+
+enum { INITIALISER = 5, RAW_DATA = 9, GRAPH = 7, BYTES = 2 };
+
+struct writer {
+    struct graph *g;
+    struct arena arena;
+    struct tensor **constant;
+    int constants;
+    bool *listed;       /* by tensor id */
+    const char **name;  /* by tensor id */
+    bool external;
+    const char *data_name; /* of the external file, beside the model */
+};
+
+static void *make(struct writer *w, const ProtobufCMessageDescriptor *d)
+{
+    ProtobufCMessage *m = arena_alloc(&w->arena, d->sizeof_message);
+    protobuf_c_message_init(d, m);
+    return m;
+}
+#define MAKE(w, type) ((Onnx__##type *)make(w, type##_DESCRIPTOR))
+#define ModelProto_DESCRIPTOR &onnx__model_proto__descriptor
+#define GraphProto_DESCRIPTOR &onnx__graph_proto__descriptor
+#define NodeProto_DESCRIPTOR &onnx__node_proto__descriptor
+#define AttributeProto_DESCRIPTOR &onnx__attribute_proto__descriptor
+#define TensorProto_DESCRIPTOR &onnx__tensor_proto__descriptor
+#define ValueInfoProto_DESCRIPTOR &onnx__value_info_proto__descriptor
+#define TypeProto_DESCRIPTOR &onnx__type_proto__descriptor
+#define TypeProto__Tensor_DESCRIPTOR &onnx__type_proto__tensor__descriptor
+#define TensorShapeProto_DESCRIPTOR &onnx__tensor_shape_proto__descriptor
+#define TensorShapeProto__Dimension_DESCRIPTOR &onnx__tensor_shape_proto__dimension__descriptor
+#define OperatorSetIdProto_DESCRIPTOR &onnx__operator_set_id_proto__descriptor
+#define StringStringEntryProto_DESCRIPTOR &onnx__string_string_entry_proto__descriptor
+
+static char *copy(struct writer *w, const char *s)
+{
+    return arena_strdup(&w->arena, s);
+}
+
+/* ---- tensors ------------------------------------------------------------------------------------------------------ */
+
+/* Elements narrower than a byte, which the compiler holds one per byte, are packed in a file. */
+static int file_bits(enum dtype t)
+{
+    return t == DT_U4 || t == DT_I4 || t == DT_F4E2M1 ? 4 : t == DT_U2 || t == DT_I2 ? 2 : 8 * (int)dtype_size(t);
+}
+
+static uint64_t file_bytes(const struct tensor *t)
+{
+    return ((uint64_t)tensor_count(t) * (uint64_t)file_bits(t->dtype) + 7) / 8;
+}
+
+static const uint8_t *file_data(struct writer *w, const struct tensor *t, const void *data)
+{
+    int bits = file_bits(t->dtype), per = bits < 8 ? 8 / bits : 1;
+    if (per == 1)
+        return data;
+    uint8_t *packed = arena_alloc(&w->arena, (size_t)file_bytes(t) + 1);
+    for (int64_t i = 0; i < tensor_count(t); i++)
+        packed[i / per] |= (uint8_t)((((const uint8_t *)data)[i] & ((1 << bits) - 1)) << (i % per * bits));
+    return packed;
+}
+
+static Onnx__TensorProto *tensor_head(struct writer *w, const struct tensor *t, const char *name)
+{
+    Onnx__TensorProto *p = MAKE(w, TensorProto);
+    p->name = copy(w, name);
+    p->has_data_type = 1;
+    p->data_type = (int32_t)t->dtype;
+    p->n_dims = (size_t)t->rank;
+    p->dims = arena_alloc(&w->arena, sizeof *p->dims * (size_t)(t->rank + 1));
+    memcpy(p->dims, t->dim, sizeof *p->dims * (size_t)t->rank);
+    return p;
+}
+
+static void add_entry(struct writer *w, Onnx__TensorProto *p, const char *key, const char *value)
+{
+    Onnx__StringStringEntryProto *e = MAKE(w, StringStringEntryProto);
+    e->key = copy(w, key);
+    e->value = copy(w, value);
+    p->external_data[p->n_external_data++] = e;
+}
+
+static void make_external(struct writer *w, Onnx__TensorProto *p, uint64_t offset, uint64_t bytes)
+{
+    p->has_data_location = 1;
+    p->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    p->external_data = arena_alloc(&w->arena, sizeof *p->external_data * 3);
+    add_entry(w, p, "location", w->data_name);
+    add_entry(w, p, "offset", arena_printf(&w->arena, "%llu", (unsigned long long)offset));
+    add_entry(w, p, "length", arena_printf(&w->arena, "%llu", (unsigned long long)bytes));
+}
+
+static Onnx__ValueInfoProto *value_info(struct writer *w, const struct tensor *t)
+{
+    Onnx__ValueInfoProto *v = MAKE(w, ValueInfoProto);
+    Onnx__TypeProto__Tensor *type = MAKE(w, TypeProto__Tensor);
+    Onnx__TensorShapeProto *shape = MAKE(w, TensorShapeProto);
+    v->name = copy(w, w->name[t->id]);
+    v->type = MAKE(w, TypeProto);
+    v->type->tensor_type = type;
+    type->has_elem_type = 1;
+    type->elem_type = (int32_t)t->dtype;
+    type->shape = shape;
+    shape->n_dim = (size_t)t->rank;
+    shape->dim = arena_alloc(&w->arena, sizeof *shape->dim * (size_t)(t->rank + 1));
+    for (int i = 0; i < t->rank; i++) {
+        shape->dim[i] = MAKE(w, TensorShapeProto__Dimension);
+        shape->dim[i]->has_dim_value = !t->extent[i];
+        shape->dim[i]->dim_value = t->dim[i];
+    }
+    return v;
+}
+
+/* ---- nodes -------------------------------------------------------------------------------------------------------- */
+
+static ProtobufCBinaryData bytes_of(struct writer *w, const char *s)
+{
+    return (ProtobufCBinaryData){ strlen(s), (uint8_t *)copy(w, s) };
+}
+
+static Onnx__AttributeProto *attribute(struct writer *w, const struct attr_def *d, const struct attr *a)
+{
+    Onnx__AttributeProto *p = MAKE(w, AttributeProto);
+    p->name = copy(w, d->onnx);
+    p->has_type = 1;
+    switch (d->type) {
+    case A_INT:
+    case A_BOOL:
+        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
+        p->has_i = 1;
+        p->i = a->i;
+        break;
+    case A_FLOAT:
+        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT;
+        p->has_f = 1;
+        p->f = (float)a->f;
+        break;
+    case A_STRING:
+        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING;
+        p->has_s = 1;
+        p->s = bytes_of(w, a->s);
+        break;
+    case A_INTS:
+    case A_SPATIAL:
+    case A_PADS:
+        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
+        p->n_ints = (size_t)a->n;
+        p->ints = a->ints;
+        break;
+    case A_FLOATS:
+        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS;
+        p->n_floats = (size_t)a->n;
+        p->floats = arena_alloc(&w->arena, sizeof *p->floats * (size_t)(a->n + 1));
+        for (int i = 0; i < a->n; i++)
+            p->floats[i] = (float)a->floats[i];
+        break;
+    case A_STRINGS:
+        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS;
+        p->n_strings = (size_t)a->n;
+        p->strings = arena_alloc(&w->arena, sizeof *p->strings * (size_t)(a->n + 1));
+        for (int i = 0; i < a->n; i++)
+            p->strings[i] = bytes_of(w, a->strings[i]);
+        break;
+    case A_TENSOR:
+        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;
+        p->t = tensor_head(w, a->tensor, a->tensor->name);
+        p->t->has_raw_data = 1;
+        p->t->raw_data = (ProtobufCBinaryData){ (size_t)file_bytes(a->tensor), (uint8_t *)(uintptr_t)file_data(w, a->tensor, a->tensor->data) };
+        break;
+    case A_GRAPH: return NULL;
+    }
+    return p;
+}
+
+/* The domains beside the default one, and the operators of the default one that came after opset 22. */
+static const struct {
+    const char *op, *domain;
+    int opset;
+} special[] = {
+    { "ArrayFeatureExtractor", "ai.onnx.ml", 5 }, { "Binarizer", "ai.onnx.ml", 5 }, { "LabelEncoder", "ai.onnx.ml", 5 },
+    { "TreeEnsemble", "ai.onnx.ml", 5 },          { "Adagrad", "ai.onnx.preview.training", 1 }, { "Adam", "ai.onnx.preview.training", 1 },
+    { "Momentum", "ai.onnx.preview.training", 1 }, { "Attention", "", 24 }, { "RMSNormalization", "", 23 },
+    { "RotaryEmbedding", "", 23 },                { "Swish", "", 24 },     { "TensorScatter", "", 24 },
+};
+
+static Onnx__NodeProto *node_proto(struct writer *w, const struct node *n)
+{
+    Onnx__NodeProto *p = MAKE(w, NodeProto);
+    if (n->op->flags & (OP_INTERNAL | OP_CONTROL)) {
+        node_error(w->g, n, "ONNX has no such operator");
+        return NULL;
+    }
+    p->name = copy(w, n->name);
+    p->op_type = copy(w, n->op->onnx);
+    for (size_t i = 0; i < COUNT(special); i++)
+        if (*special[i].domain && strcmp(special[i].op, n->op->onnx) == 0)
+            p->domain = copy(w, special[i].domain);
+    p->input = arena_alloc(&w->arena, sizeof *p->input * (size_t)(n->nin + 1));
+    p->output = arena_alloc(&w->arena, sizeof *p->output * (size_t)(n->nout + 1));
+    for (int i = 0; i < n->nin; i++)
+        p->input[p->n_input++] = copy(w, n->in[i] ? w->name[n->in[i]->id] : "");
+    while (p->n_input && !*p->input[p->n_input - 1])
+        p->n_input--;
+    for (int i = 0; i < n->nout; i++)
+        p->output[p->n_output++] = copy(w, n->out[i] ? w->name[n->out[i]->id] : "");
+    p->attribute = arena_alloc(&w->arena, sizeof *p->attribute * (size_t)(n->op->nattrs + 1));
+    for (int i = 0; i < n->op->nattrs; i++) {
+        const struct attr_def *d = &n->op->attrs[i];
+        if (n->attr[i].set && d->onnx && !(d->flags & AT_NET) && !(p->attribute[p->n_attribute++] = attribute(w, d, &n->attr[i]))) {
+            node_error(w->g, n, "attribute '%s' cannot be written", d->onnx);
+            return NULL;
+        }
+    }
+    return p;
+}
+
+/* ---- the graph ---------------------------------------------------------------------------------------------------- */
+
+/* Every tensor gets a name of its own: ONNX knows them by nothing else. */
+static void name_tensors(struct writer *w)
+{
+    struct graph *g = w->g;
+    struct names names = { 0 };
+    w->name = arena_alloc(&w->arena, sizeof *w->name * (size_t)(g->tensors + 1));
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < g->tensors; i++) { /* inputs and outputs first: theirs stay */
+            struct tensor *t = g->tensor[i];
+            const char *name = t->name && *t->name ? t->name : "unnamed";
+            if ((t->is_output || t->kind == T_INPUT) == round)
+                continue;
+            for (int k = 2; names_find(&names, name); k++)
+                name = arena_printf(&w->arena, "%s_%d", t->name, k);
+            names_set(&names, name, t);
+            w->name[i] = name;
+        }
+    names_free(&names);
+}
+
+static void note_constant(struct writer *w, struct tensor *t)
+{
+    if (!t || t->def || !tensor_is_const(t) || w->listed[t->id])
+        return;
+    w->listed[t->id] = true;
+    VEC_PUSH(w->constant, w->constants, t);
+}
+
+static Onnx__GraphProto *graph_proto(struct writer *w)
+{
+    struct graph *g = w->g;
+    Onnx__GraphProto *p = MAKE(w, GraphProto);
+    p->name = copy(w, g->name);
+    p->node = arena_alloc(&w->arena, sizeof *p->node * (size_t)(g->nodes + 1));
+    p->input = arena_alloc(&w->arena, sizeof *p->input * (size_t)(g->inputs + 1));
+    p->output = arena_alloc(&w->arena, sizeof *p->output * (size_t)(g->outputs + 1));
+    w->listed = arena_alloc(&w->arena, (size_t)g->tensors + 1);
+    for (int i = 0; i < g->nodes; i++) {
+        for (int k = 0; k < g->node[i]->nin; k++)
+            note_constant(w, g->node[i]->in[k]);
+        if (!(p->node[p->n_node++] = node_proto(w, g->node[i])))
+            return NULL;
+    }
+    for (int i = 0; i < g->inputs; i++)
+        p->input[p->n_input++] = value_info(w, g->input[i]);
+    for (int i = 0; i < g->outputs; i++) {
+        note_constant(w, g->output[i]);
+        p->output[p->n_output++] = value_info(w, g->output[i]);
+    }
+    return p;
+}
+
+static Onnx__ModelProto *model_proto(struct writer *w)
+{
+    Onnx__ModelProto *m = MAKE(w, ModelProto);
+    int opset = 21, domains = 1;
+    m->opset_import = arena_alloc(&w->arena, sizeof *m->opset_import * 4);
+    for (size_t i = 0; i < COUNT(special); i++)
+        for (int k = 0; k < w->g->nodes; k++) {
+            if (strcmp(w->g->node[k]->op->onnx, special[i].op) != 0)
+                continue;
+            if (!*special[i].domain) {
+                opset = MAX(opset, special[i].opset);
+                break;
+            }
+            bool there = false;
+            for (int d = 1; d < domains; d++)
+                there |= strcmp(m->opset_import[d]->domain, special[i].domain) == 0;
+            if (!there) {
+                Onnx__OperatorSetIdProto *o = m->opset_import[domains++] = MAKE(w, OperatorSetIdProto);
+                o->domain = copy(w, special[i].domain);
+                o->has_version = 1;
+                o->version = special[i].opset;
+            }
+            break;
+        }
+    Onnx__OperatorSetIdProto *o = m->opset_import[0] = MAKE(w, OperatorSetIdProto);
+    o->domain = copy(w, "");
+    o->has_version = 1;
+    o->version = opset;
+    m->n_opset_import = (size_t)domains;
+    m->has_ir_version = 1;
+    m->ir_version = opset >= 24 ? 12 : opset == 23 ? 11 : 10;
+    m->producer_name = copy(w, "cnnc");
+    return m;
+}
+
+/* ---- the file ----------------------------------------------------------------------------------------------------- */
+
+static size_t varint(uint64_t v, uint8_t to[10])
+{
+    size_t n = 0;
+    for (; v >= 0x80; v >>= 7)
+        to[n++] = (uint8_t)(v | 0x80);
+    to[n++] = (uint8_t)v;
+    return n;
+}
+
+static uint64_t field_head(FILE *f, unsigned field, uint64_t length)
+{
+    uint8_t tag[10], bytes[10];
+    size_t n = varint(field << 3 | BYTES, tag), m = varint(length, bytes);
+    if (f) {
+        fwrite(tag, 1, n, f);
+        fwrite(bytes, 1, m, f);
+    }
+    return n + m;
+}
+
+static void write_message(struct writer *w, FILE *f, const ProtobufCMessage *m)
+{
+    size_t n = protobuf_c_message_get_packed_size(m);
+    uint8_t *text = arena_alloc(&w->arena, n + 1);
+    protobuf_c_message_pack(m, text);
+    fwrite(text, 1, n, f);
+}
+
+/* An initialiser's length: its head, and its numbers when they are in the model. */
+static uint64_t initialiser_bytes(const struct writer *w, const struct tensor *t, const Onnx__TensorProto *head)
+{
+    uint64_t n = protobuf_c_message_get_packed_size(&head->base), raw = file_bytes(t);
+    return w->external ? n : n + field_head(NULL, RAW_DATA, raw) + raw;
+}
+
+static bool write_data(struct writer *w, FILE *f, struct tensor *t)
+{
+    const void *data = tensor_value(w->g, t);
+    if (!data)
+        return false;
+    if (tensor_count(t))
+        fwrite(file_data(w, t, data), 1, (size_t)file_bytes(t), f);
+    tensor_release(t);
+    return true;
+}
+
+static bool write_model(struct writer *w, FILE *f, FILE *data)
+{
+    Onnx__GraphProto *graph = graph_proto(w);
+    if (!graph)
+        return false;
+    Onnx__TensorProto **head = arena_alloc(&w->arena, sizeof *head * (size_t)(w->constants + 1));
+    uint64_t length = protobuf_c_message_get_packed_size(&graph->base), at = 0;
+    bool ok = true;
+    for (int i = 0; i < w->constants; i++) {
+        struct tensor *t = w->constant[i];
+        head[i] = tensor_head(w, t, w->name[t->id]);
+        if (w->external)
+            make_external(w, head[i], at, file_bytes(t));
+        at += (file_bytes(t) + 63) / 64 * 64;
+        uint64_t n = initialiser_bytes(w, t, head[i]);
+        length += field_head(NULL, INITIALISER, n) + n;
+    }
+    write_message(w, f, &model_proto(w)->base);
+    field_head(f, GRAPH, length);
+    write_message(w, f, &graph->base);
+    for (int i = 0; i < w->constants && ok; i++) {
+        struct tensor *t = w->constant[i];
+        field_head(f, INITIALISER, initialiser_bytes(w, t, head[i]));
+        write_message(w, f, &head[i]->base);
+        if (!w->external)
+            field_head(f, RAW_DATA, file_bytes(t));
+        ok = write_data(w, data ? data : f, t);
+        if (data)
+            for (uint64_t n = file_bytes(t); n % 64; n++)
+                putc(0, data);
+    }
+    return ok;
+}
+
+static uint64_t constants_total(const struct graph *g)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < g->tensors; i++)
+        if (tensor_is_const(g->tensor[i]) && !g->tensor[i]->def && g->tensor[i]->rank >= 0)
+            sum += file_bytes(g->tensor[i]);
+    return sum;
+}
+
+bool emit_onnx(struct graph *g, const char *path)
+{
+    struct writer w = { .g = g };
+    struct outfile model, data = { 0 };
+    const char *data_path = arena_printf(&w.arena, "%s.data", path), *slash = strrchr(data_path, '/');
+    bool ok = out_open(&model, path);
+    w.external = constants_total(g) > 2000000000;
+    w.data_name = slash ? slash + 1 : data_path;
+    if (!ok)
+        diag_error_at(g->diag, path, "%s", strerror(errno));
+    if (ok && w.external && !out_open(&data, data_path)) {
+        diag_error_at(g->diag, data_path, "%s", strerror(errno));
+        out_discard(&model);
+        ok = false;
+    }
+    if (ok) {
+        name_tensors(&w);
+        ok = write_model(&w, model.f, data.f);
+        if (!ok) {
+            out_discard(&model);
+            if (data.f)
+                out_discard(&data);
+        } else if ((data.f && !out_close(&data)) || !out_close(&model)) {
+            diag_error_at(g->diag, path, "%s", strerror(errno));
+            ok = false;
+        }
+    }
+    free(w.constant);
+    arena_free(&w.arena);
+    return ok;
+}
