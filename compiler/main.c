@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emit/emit.h"
+#include "emit/net.h"
 #include "emit/onnx.h"
 #include "front/front.h"
 #include "front/onnx.h"
@@ -42,7 +43,7 @@ static const struct argp_option option_table[] = {
     {"input-shape", OPT_INPUT_SHAPE, "INPUT=1,3,224,224", 0, "ONNX: the shape of an input", 0},
     {"fix-input", OPT_FIX_INPUT, "INPUT=FILE", 0, "ONNX: an input becomes the constant that a .pb or .npy file holds", 0},
     {"verify", OPT_VERIFY, "FOLDER", 0, "compile, build with $CC and $CFLAGS, run on FOLDER/input_0.pb (or .npy) ..., compare with output_0.pb ...", 0},
-    {"emit", OPT_EMIT, "c|onnx", 0, "what to write with -o (default c)", 0},
+    {"emit", OPT_EMIT, "c|onnx|net", 0, "what to write with -o (default c); net: a .net, with its parameters as .safetensors beside it", 0},
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
     {"dump", OPT_DUMP, "PASS", 0, "print the graph after a pass and stop", 0},
@@ -68,9 +69,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_VERIFY: o->verify = arg; return 0;
     case OPT_EMIT:
-        if (strcmp(arg, "c") != 0 && strcmp(arg, "onnx") != 0)
-            argp_error(state, "--emit=%s: expected c or onnx", arg);
+        if (strcmp(arg, "c") != 0 && strcmp(arg, "onnx") != 0 && strcmp(arg, "net") != 0)
+            argp_error(state, "--emit=%s: expected c, onnx or net", arg);
         o->emit_onnx = strcmp(arg, "onnx") == 0;
+        o->emit_net = strcmp(arg, "net") == 0;
         return 0;
     case OPT_DIM:
         if (!import_add_dim(&import_options, arg, err))
@@ -133,6 +135,8 @@ static bool compile(struct graph *g, struct options *o)
     for (size_t i = 0; i < COUNT(passes); i++) {
         if (!passes[i].run(g, o) || !graph_verify(g, passes[i].name))
             return false;
+        if (o->emit_net && strcmp(passes[i].name, "infer") == 0)
+            return emit_net(g, o);
         if (o->dump && strcmp(o->dump, passes[i].name) == 0) {
             graph_dump(g, stdout);
             return true;

@@ -17,6 +17,7 @@ struct options {
     int batch;
     uint64_t seed;
     bool emit_onnx; /* the graph as ONNX instead of C */
+    bool emit_net;  /* as .net */
     bool dispatch, selftest, external_runtime, profile;
     const char **keep;
     int keeps;

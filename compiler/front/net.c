@@ -46,7 +46,7 @@ static void name_result(struct net *net, struct tensor *t, const char *target, s
     if (taker && taker != t->def && taker->nout > 0) /* conv1 = conv(...) |> relu: conv1 is what relu makes */
         taker->out[0]->name = unique_name(g, arena_printf(&g->arena, "%s.%s", full, taker->op->net));
     size_t n = strlen(full);
-    if (!net->target_taken && strncmp(t->def->name, full, n) == 0 && t->def->name[n] == '.')
+    if (!net->target_taken && net->unlabelled == t->def && strncmp(t->def->name, full, n) == 0 && t->def->name[n] == '.')
         t->def->name = layer_name(net, target, "", false);
     if (name_is_free(g, full))
         t->name = full;

@@ -346,6 +346,7 @@ struct value call_op(struct net *net, const struct op *op, struct call *c)
     n->span = c->span;
     if (!taken && net->target_taken)
         net->target_node = n;
+    net->unlabelled = c->label ? NULL : n;
     if (!match_arguments(net, c, n) || net_reported(net, c->span))
         return value_error();
     int results = result_count(n, c);

@@ -87,6 +87,7 @@ struct net {
     const char *target;
     bool target_taken;
     struct node *target_node;   /* the layer that took it; NULL if it was a block */
+    struct node *unlabelled;    /* the last layer that was named after its operator */
 };
 
 /* net_value.c */

@@ -1,0 +1,560 @@
+/* --emit=net: a graph as .net text again, one line a layer, and its parameters as safetensors beside it.
+ *
+ * An operator's operands past those that .net gives (op->net_in) are either learned, and then have the names that the
+ * operator gives its parameters, or they are values that .net writes as arguments: the AT_NET attributes, in the order in
+ * which ONNX has them as inputs. */
+#include "net.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../front/safetensors.h"
+
+static const struct {
+    const char *onnx, *suffix[4];
+} learned[] = {
+    {"Conv", {"weight", "bias"}}, {"ConvTranspose", {"weight", "bias"}}, {"Gemm", {"weight", "bias"}},
+    {"BatchNormalization", {"weight", "bias", "running_mean", "running_var"}}, {"LayerNormalization", {"weight", "bias"}},
+    {"InstanceNormalization", {"weight", "bias"}}, {"GroupNormalization", {"weight", "bias"}}, {"RMSNormalization", {"weight"}},
+    {"PRelu", {"weight"}},
+};
+
+struct names {
+    const char **of;      /* by tensor id; NULL: not printed yet */
+    const char **taken;
+    int n;
+};
+
+struct printer {
+    struct graph *g;
+    FILE *f;
+    int64_t batch;
+    struct names names;
+    bool *known;          /* by tensor id: a constant, or computed from constants only; never printed as a layer */
+    struct safetensor *weight;
+    int weights;
+    bool ok;
+};
+
+static bool cannot(struct printer *p, const struct node *n, const char *what)
+{
+    node_error(p->g, n, "cannot be written as .net: %s", what);
+    return p->ok = false;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------ */
+
+static bool is_word(const char *s)
+{
+    static const char *const words[] = {"network", "input", "const", "block", "repeat", "in", "if", "else", "return", "output",
+                                        "train", "and", "or", "not", "true", "false", "constant", "parameter"};
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (strcmp(words[i], s) == 0)
+            return true;
+    return false;
+}
+
+/* A name of the language for a tensor, its own as nearly as possible. */
+static const char *name_of(struct printer *p, const struct tensor *t)
+{
+    if (p->names.of[t->id])
+        return p->names.of[t->id];
+    char *base = arena_printf(&p->g->arena, "%s%.100s", *t->name >= '0' && *t->name <= '9' ? "_" : "", *t->name ? t->name : "t");
+    for (char *c = base; *c; c++)
+        if (!((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')))
+            *c = '_';
+    const char *name = base;
+    for (int k = 2;; k++) {
+        bool taken = is_word(name);
+        for (int i = 0; i < p->names.n && !taken; i++)
+            taken = strcmp(p->names.taken[i], name) == 0;
+        if (!taken)
+            break;
+        name = arena_printf(&p->g->arena, "%s_%d", base, k);
+    }
+    VEC_PUSH(p->names.taken, p->names.n, name);
+    return p->names.of[t->id] = name;
+}
+
+static bool is_plain(const char *name)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    return name[n] == '\0' && n > 0 && !(name[0] >= '0' && name[0] <= '9') && !is_word(name);
+}
+
+/* The layer's name as its parameters have it: letters, digits, '_' and '.'. */
+static const char *label_of(struct printer *p, const struct node *n)
+{
+    char *label = arena_printf(&p->g->arena, "%.120s", *n->name ? n->name : "layer");
+    for (char *c = label; *c; c++)
+        if (*c == '/' || *c == ':')
+            *c = '.';
+        else if (!((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || *c == '.'))
+            *c = '_';
+    return label;
+}
+
+static bool known(const struct printer *p, const struct tensor *t) { return p->known[t->id]; }
+
+/* Gemm's matrix may stand the other way round than a dense layer's. */
+static const float *transposed(struct printer *p, const float *x, int64_t rows, int64_t columns)
+{
+    float *y = arena_alloc(&p->g->arena, sizeof *y * (size_t)(rows * columns));
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++)
+            y[j * rows + i] = x[i * columns + j];
+    return y;
+}
+
+static bool add_weight(struct printer *p, struct tensor *t, const char *name, bool turn)
+{
+    if (t->kind == T_PARAM && !t->data)
+        return true; /* a network without weights stays one */
+    const void *data = tensor_value(p->g, t);
+    if (!data)
+        return p->ok = false;
+    struct safetensor w = {.name = xstrdup(name)};
+    w.value.dtype = (int)t->dtype;
+    w.value.rank = t->rank;
+    for (int i = 0; i < t->rank; i++)
+        w.value.dim[i] = t->dim[i];
+    w.value.data = data;
+    w.value.count = (size_t)tensor_count(t);
+    w.value.bytes = (size_t)tensor_count(t) * dtype_size(t->dtype);
+    if (turn) {
+        w.value.data = transposed(p, data, t->dim[0], t->dim[1]);
+        w.value.dim[0] = t->dim[1];
+        w.value.dim[1] = t->dim[0];
+    }
+    VEC_PUSH(p->weight, p->weights, w);
+    return true;
+}
+
+/* ---- values ----------------------------------------------------------------------------------------------------- */
+
+static void print_ints(FILE *f, const int64_t *v, int n, bool sizes)
+{
+    bool same = n > 0;
+    for (int i = 0; i < n; i++) {
+        same = same && v[i] == v[0];
+        sizes = sizes && v[i] >= 0;
+    }
+    if (sizes && n > 1) {
+        for (int i = 0; i < n; i++)
+            fprintf(f, i ? "x%lld" : "%lld", (long long)v[i]);
+    } else if (sizes && same) {
+        fprintf(f, "%lld", (long long)v[0]);
+    } else {
+        fputc('[', f);
+        for (int i = 0; i < n; i++)
+            fprintf(f, i ? ", %lld" : "%lld", (long long)v[i]);
+        fputc(']', f);
+    }
+}
+
+static const char *number(double v, char text[32])
+{
+    float_text((float)v, text);
+    size_t n = strlen(text);
+    if ((double)(float)v != v)
+        return double_text(v, text);
+    if (n > 0 && text[n - 1] == 'f')
+        text[n - 1] = '\0';
+    n = strlen(text);
+    if (n > 0 && text[n - 1] == '.')
+        strcpy(text + n, "0");
+    return text;
+}
+
+static bool table_value(const struct tensor *t, int64_t i, char text[32])
+{
+    switch (t->dtype) {
+    case DT_F32: number(((const float *)t->data)[i], text); return isfinite(((const float *)t->data)[i]);
+    case DT_F64: number(((const double *)t->data)[i], text); return isfinite(((const double *)t->data)[i]);
+    case DT_I64: snprintf(text, 32, "%lld", (long long)((const int64_t *)t->data)[i]); return ((const int64_t *)t->data)[i] > INT64_MIN;
+    case DT_I32: snprintf(text, 32, "%ld", (long)((const int32_t *)t->data)[i]); return true;
+    case DT_BOOL: strcpy(text, ((const uint8_t *)t->data)[i] ? "true" : "false"); return true;
+    default: return false;
+    }
+}
+
+static bool print_table(FILE *f, const struct tensor *t, int axis, int64_t *at)
+{
+    char text[32];
+    if (axis == t->rank) {
+        bool ok = table_value(t, (*at)++, text);
+        fputs(text, f);
+        return ok;
+    }
+    bool ok = true;
+    fputc('[', f);
+    for (int64_t i = 0; i < t->dim[axis]; i++) {
+        fputs(i ? ", " : "", f);
+        ok = print_table(f, t, axis + 1, at) && ok;
+    }
+    fputc(']', f);
+    return ok;
+}
+
+enum { TABLE_MAX = 64 };
+
+/* An operand that no layer makes: small ones are written down, others are parameters that the weights file holds. */
+static bool print_constant(struct printer *p, const struct node *n, struct tensor *t)
+{
+    bool small = t->kind != T_PARAM && tensor_count(t) <= TABLE_MAX && tensor_count(t) > 0;
+    char text[32];
+    if (small && tensor_value(p->g, t) && table_value(t, 0, text)) {
+        int64_t at = 0;
+        bool plain = t->dtype == DT_F32;
+        fputs("constant(", p->f);
+        if (!print_table(p->f, t, 0, &at))
+            return cannot(p, n, "a constant that is not finite");
+        fprintf(p->f, plain ? ")" : ", dtype=%s)", dtype_name(t->dtype));
+        return true;
+    }
+    const char *name = name_of(p, t);
+    fputs(name, p->f);
+    return true;
+}
+
+static bool is_default(const struct attr_def *d, const struct attr *a)
+{
+    bool all = true;
+    switch (d->type) {
+    case A_INT: case A_BOOL: return (double)a->i == d->value;
+    case A_FLOAT: return a->f == d->value || (float)a->f == (float)d->value;
+    case A_STRING: {
+        size_t n = d->text ? strcspn(d->text, ":") : 0;
+        return !a->s || (d->text && strlen(a->s) == n && memcmp(a->s, d->text, n) == 0);
+    }
+    case A_SPATIAL: case A_PADS:
+        for (int i = 0; i < a->n; i++)
+            all = all && (double)a->ints[i] == d->value;
+        return all && a->n > 0 && !(d->flags & AT_REQUIRED);
+    default: return false;
+    }
+}
+
+static bool print_value(struct printer *p, const struct node *n, const struct attr_def *d, const struct attr *a)
+{
+    char text[32];
+    switch (d->type) {
+    case A_INT: fprintf(p->f, "%lld", (long long)a->i); return true;
+    case A_BOOL: fputs(a->i ? "true" : "false", p->f); return true;
+    case A_FLOAT: fputs(number(a->f, text), p->f); return isfinite(a->f) || cannot(p, n, "an argument that is not finite");
+    case A_STRING: fprintf(p->f, "\"%s\"", a->s); return true;
+    case A_SPATIAL: print_ints(p->f, a->ints, a->n, true); return true;
+    case A_PADS:
+        if (a->s)
+            fputs(a->s, p->f);
+        else
+            print_ints(p->f, a->ints, a->n, false);
+        return true;
+    case A_INTS: print_ints(p->f, a->ints, a->n, false); return true;
+    case A_FLOATS:
+        fputc('[', p->f);
+        for (int i = 0; i < a->n; i++)
+            fprintf(p->f, "%s%s", i ? ", " : "", number(a->floats[i], text));
+        fputc(']', p->f);
+        return true;
+    case A_TENSOR: {
+        int64_t at = 0;
+        if (!a->tensor || !tensor_value(p->g, a->tensor))
+            return cannot(p, n, d->net);
+        return print_table(p->f, a->tensor, 0, &at) || cannot(p, n, "a table that is not finite");
+    }
+    default: return cannot(p, n, d->net);
+    }
+}
+
+/* ---- layers ----------------------------------------------------------------------------------------------------- */
+
+/* What ONNX has as inputs and .net as arguments; false if a value is not known. */
+static bool arguments_from_inputs(struct printer *p, struct node *n, int first)
+{
+    int k = first;
+    for (int i = 0; i < n->op->nattrs && k < n->nin; i++) {
+        const struct attr_def *d = &n->op->attrs[i];
+        struct attr *a = &n->attr[i];
+        int64_t v[64];
+        int count;
+        if (!(d->flags & AT_NET))
+            continue;
+        struct tensor *t = n->in[k++];
+        if (!t || a->set)
+            continue;
+        if (!known(p, t) || !tensor_value(p->g, t))
+            return cannot(p, n, "an operand that is not constant");
+        if (strcmp(d->net, "shape") == 0 && strcmp(n->op->onnx, "Reshape") == 0) { /* 0 and -1 are resolved by now */
+            const struct tensor *y = n->out[0];
+            if (y->rank < 1 || n->in[0]->rank < 1 || y->dim[0] != n->in[0]->dim[0])
+                return cannot(p, n, "a shape that changes the batch");
+            a->ints = arena_alloc(&p->g->arena, sizeof v);
+            memcpy(a->ints, y->dim + 1, sizeof *v * (size_t)(y->rank - 1));
+            a->n = y->rank - 1;
+        } else if ((d->type == A_INTS || d->type == A_PADS) && tensor_ints(t, v, 64, &count)) {
+            a->ints = arena_alloc(&p->g->arena, sizeof v);
+            memcpy(a->ints, v, sizeof v);
+            a->n = count;
+        } else if (d->type == A_FLOAT && t->dtype == DT_F32 && tensor_count(t) == 1) {
+            a->f = *(const float *)t->data;
+        } else {
+            return cannot(p, n, d->net);
+        }
+        a->set = true;
+    }
+    return k >= n->nin || cannot(p, n, "an operand that its .net form does not have");
+}
+
+/* Resize: region, scales, sizes, of all axes. */
+static bool resize_arguments(struct printer *p, struct node *n)
+{
+    struct tensor *scales = input(n, 2), *sizes = input(n, 3);
+    struct attr *scale = attr_get(n, "scale"), *size = attr_get(n, "size");
+    int rank = n->in[0]->rank;
+    if (scale->set || size->set)
+        return true;
+    if (sizes && tensor_count(sizes) > 0) {
+        size->n = rank - 2;
+        size->ints = n->out[0]->dim + 2;
+        size->set = true;
+        return true;
+    }
+    if (!scales || !known(p, scales) || !tensor_value(p->g, scales) || tensor_count(scales) != rank || scales->dtype != DT_F32)
+        return cannot(p, n, "its scales");
+    scale->n = rank - 2;
+    scale->floats = arena_alloc(&p->g->arena, sizeof *scale->floats * MAX_RANK);
+    for (int i = 2; i < rank; i++)
+        scale->floats[i - 2] = ((const float *)scales->data)[i];
+    return scale->set = true;
+}
+
+/* filters, units, bias: .net says what ONNX leaves to the weights. */
+static void arguments_from_weights(struct node *n)
+{
+    for (int i = 0; i < n->op->nattrs; i++) {
+        const struct attr_def *d = &n->op->attrs[i];
+        struct attr *a = &n->attr[i];
+        const struct tensor *w = input(n, 1);
+        if (!(d->flags & AT_NET) || a->set || !w)
+            continue;
+        bool transposed = strcmp(n->op->onnx, "ConvTranspose") == 0;
+        if (strcmp(d->net, "filters") == 0)
+            a->i = transposed ? w->dim[1] * attr_i(n, "group") : w->dim[0];
+        else if (strcmp(d->net, "units") == 0)
+            a->i = w->dim[attr_i(n, "transB") ? 0 : 1];
+        else if (strcmp(d->net, "bias") == 0 && !input(n, 2))
+            a->i = 0;
+        else
+            continue;
+        a->set = true;
+    }
+}
+
+/* ONNX pads every axis, .net the planes, and the channels by an argument of their own. */
+static bool plane_pads(struct printer *p, struct node *n)
+{
+    for (int i = 0; i < n->op->nattrs; i++) {
+        struct attr *a = &n->attr[i], *c = NULL;
+        int rank = n->nin > 0 && n->in[0] ? n->in[0]->rank : 0;
+        if (n->op->attrs[i].type != A_PADS || !a->set || a->n != 2 * rank || rank < 3)
+            continue;
+        for (int k = 0; k < n->op->nattrs; k++)
+            if (n->op->attrs[k].net && strcmp(n->op->attrs[k].net, "channels") == 0)
+                c = &n->attr[k];
+        int64_t *v = arena_alloc(&p->g->arena, sizeof *v * (size_t)(2 * rank));
+        memcpy(v, a->ints, sizeof *v * (size_t)(2 * rank));
+        if (v[0] || v[rank] || ((v[1] || v[rank + 1]) && !c))
+            return cannot(p, n, "padding of the batch");
+        if (c && !c->set && (v[1] || v[rank + 1])) {
+            c->set = true;
+            c->n = 2;
+            c->ints = arena_alloc(&p->g->arena, 2 * sizeof *v);
+            c->ints[0] = v[1];
+            c->ints[1] = v[rank + 1];
+        }
+        memmove(v, v + 2, sizeof *v * (size_t)(rank - 2));
+        memmove(v + rank - 2, v + rank + 2, sizeof *v * (size_t)(rank - 2));
+        a->ints = v;
+        a->n = 2 * (rank - 2);
+    }
+    return true;
+}
+
+static bool print_layer(struct printer *p, struct node *n)
+{
+    const struct op *op = n->op;
+    int given = op->net_in < 0 ? n->nin : op->net_in;
+    const char *const *suffix = NULL;
+    if (!op->net)
+        return cannot(p, n, "the language has no such layer");
+    for (size_t i = 0; i < COUNT(learned); i++)
+        if (strcmp(learned[i].onnx, op->onnx) == 0 && n->nin > given)
+            suffix = learned[i].suffix;
+    bool literal = false, dense = strcmp(op->onnx, "Gemm") == 0 && suffix, turn = dense && !attr_i(n, "transB");
+    for (int i = 0; i < op->nattrs; i++)
+        literal = literal || (op->attrs[i].type == A_TENSOR && n->attr[i].set);
+    if (dense && (attr_i(n, "transA") || attr_f(n, "alpha") != 1 || attr_f(n, "beta") != 1 || n->in[1]->dtype != DT_F32 ||
+                  (input(n, 2) && n->in[2]->rank != 1)))
+        return cannot(p, n, "a matrix product that is not a dense layer");
+    if (suffix && !literal)
+        arguments_from_weights(n);
+    else if (strcmp(op->onnx, "Resize") == 0 ? !resize_arguments(p, n) : !literal && n->nin > given && !arguments_from_inputs(p, n, given))
+        return false;
+
+    if (!plane_pads(p, n))
+        return false;
+    for (int i = 0; i < given && i < n->nin; i++) /* big constants first, on lines of their own */
+        if (n->in[i] && known(p, n->in[i]) && !p->names.of[n->in[i]->id] &&
+            (n->in[i]->kind == T_PARAM || tensor_count(n->in[i]) > TABLE_MAX)) {
+            struct tensor *t = n->in[i];
+            fprintf(p->f, "%s = parameter(", name_of(p, t));
+            print_ints(p->f, t->dim, t->rank, false);
+            fprintf(p->f, t->kind == T_PARAM && t->trainable ? "" : ", trainable=false");
+            fprintf(p->f, t->dtype == DT_F32 ? ")\n" : ", dtype=%s)\n", dtype_name(t->dtype));
+            if (!add_weight(p, t, name_of(p, t), false))
+                return false;
+        }
+
+    int results = n->nout;
+    while (results > 1 && !(op->flags & OP_VARIADIC_OUT) && (!n->out[results - 1] || (!n->out[results - 1]->users && !n->out[results - 1]->is_output)))
+        results--;
+    for (int i = 0; i < results; i++)
+        fprintf(p->f, "%s%s", i ? ", " : "", n->out[i] ? name_of(p, n->out[i]) : arena_printf(&p->g->arena, "unused_%d_%d", n->id, i));
+    fputs(" = ", p->f);
+    if (suffix && !literal) {
+        const char *label = label_of(p, n);
+        if (strcmp(label, name_of(p, n->out[0])) != 0)
+            fprintf(p->f, is_plain(label) ? "%s: " : "(\"%s\"): ", label);
+        for (int i = given; i < n->nin; i++) {
+            if (!n->in[i])
+                continue;
+            if (i - given >= 4 || !suffix[i - given] || !known(p, n->in[i]))
+                return cannot(p, n, "an operand in the place of a parameter");
+            if (!add_weight(p, n->in[i], arena_printf(&p->g->arena, "%s.%s", label, suffix[i - given]), turn && i == 1))
+                return false;
+        }
+    }
+    fprintf(p->f, "%s(", op->net);
+    bool first = true, positional = true;
+    for (int i = 0; i < given && i < n->nin; i++) {
+        if (!n->in[i])
+            return cannot(p, n, "an operand is left out");
+        fputs(first ? "" : ", ", p->f);
+        first = false;
+        if (!known(p, n->in[i]) || p->names.of[n->in[i]->id])
+            fputs(name_of(p, n->in[i]), p->f);
+        else if (!print_constant(p, n, n->in[i]))
+            return false;
+    }
+    for (int i = 0; i < op->nattrs; i++) {
+        const struct attr_def *d = &op->attrs[i];
+        const struct attr *a = &n->attr[i];
+        bool wanted = a->set && (!is_default(d, a) || (d->flags & AT_REQUIRED) || (positional && (d->flags & AT_POS)));
+        if (literal && d->type == A_INT && strcmp(d->net, "groups") == 0)
+            wanted = false;
+        if (!d->net) {
+            if (wanted && d->type != A_STRING && !(dense && strcmp(d->onnx, "transB") == 0) && strcmp(d->onnx, "to") != 0)
+                return cannot(p, n, d->onnx);
+            continue;
+        }
+        if (!wanted || (literal && strcmp(d->net, "kernel") == 0)) {
+            positional = positional && !(d->flags & AT_POS);
+            continue;
+        }
+        fputs(first ? "" : ", ", p->f);
+        first = false;
+        if (!positional || !(d->flags & AT_POS))
+            fprintf(p->f, "%s=", d->net);
+        positional = positional && (d->flags & AT_POS);
+        if (!print_value(p, n, d, a))
+            return false;
+    }
+    fputs(")\n", p->f);
+    return true;
+}
+
+static void print_inputs(struct printer *p)
+{
+    for (int i = 0; i < p->g->inputs; i++) {
+        const struct tensor *t = p->g->input[i];
+        bool batch = t->rank > 0 && t->dim[0] == p->batch;
+        fprintf(p->f, "input %s[", name_of(p, t));
+        for (int k = batch; k < t->rank; k++)
+            fprintf(p->f, "%s%lld", k > batch ? ", " : "", (long long)t->dim[k]);
+        fputc(']', p->f);
+        const char *separator = " (";
+        if (t->dtype != DT_F32)
+            fprintf(p->f, "%s%s%s", separator, dtype_name(t->dtype), t->dtype == DT_U8 ? ", raw" : ""), separator = ", ";
+        if (!batch)
+            fprintf(p->f, "%sbatch=false", separator), separator = ", ";
+        fputs(*separator == ',' ? ")\n" : "\n", p->f);
+    }
+}
+
+static void find_known(struct printer *p)
+{
+    struct graph *g = p->g;
+    p->known = xcalloc((size_t)g->tensors + 1, sizeof *p->known);
+    for (int i = 0; i < g->tensors; i++)
+        p->known[i] = tensor_is_const(g->tensor[i]);
+    for (int i = 0; i < g->nodes; i++) {
+        const struct node *n = g->node[i];
+        bool all = !(n->op->flags & (OP_CONTROL | OP_RANDOM)), learns = false;
+        for (int k = 0; k < n->nin; k++)
+            if (n->in[k]) {
+                all = all && p->known[n->in[k]->id];
+                learns = learns || (n->in[k]->kind == T_PARAM && !n->in[k]->data);
+            }
+        for (int k = 0; k < n->nout; k++)
+            if (n->out[k] && !n->out[k]->is_output)
+                p->known[n->out[k]->id] = (all && !learns) || n->out[k]->data;
+    }
+}
+
+bool emit_net(struct graph *g, const struct options *o)
+{
+    const char *path = o->output ? o->output : "-";
+    struct outfile out;
+    char err[CNNC_ERROR_BYTES] = "";
+    if (!out_open(&out, path)) {
+        diag_error_at(g->diag, path, "cannot be written");
+        return false;
+    }
+    struct printer p = {.g = g, .f = out.f, .batch = o->batch, .ok = true};
+    p.names.of = xcalloc((size_t)g->tensors + 1, sizeof *p.names.of);
+    fprintf(p.f, "network %s\n\n", is_plain(g->name) ? g->name : "net");
+    print_inputs(&p);
+    fputc('\n', p.f);
+    find_known(&p);
+    for (int i = 0; i < g->nodes && p.ok; i++)
+        if (g->node[i]->nout > 0 && !(g->node[i]->out[0] && p.known[g->node[i]->out[0]->id]))
+            print_layer(&p, g->node[i]);
+    fputc('\n', p.f);
+    for (int i = 0; i < g->outputs; i++)
+        fprintf(p.f, "output %s\n", name_of(&p, g->output[i]));
+
+    if (p.ok && p.weights > 0 && strcmp(path, "-") != 0) {
+        size_t stem = strlen(path) > 4 && strcmp(path + strlen(path) - 4, ".net") == 0 ? strlen(path) - 4 : strlen(path);
+        char *file = xasprintf("%.*s.safetensors", (int)stem, path);
+        if (!safetensors_write(file, p.weight, (size_t)p.weights, err)) {
+            diag_error_at(g->diag, file, "%s", err);
+            p.ok = false;
+        }
+        free(file);
+    }
+    if (!p.ok)
+        out_discard(&out);
+    else if (!out_close(&out)) {
+        diag_error_at(g->diag, path, "cannot be written");
+        p.ok = false;
+    }
+    for (int i = 0; i < p.weights; i++)
+        free(p.weight[i].name);
+    free(p.weight);
+    free(p.known);
+    free(p.names.of);
+    free(p.names.taken);
+    return p.ok;
+}
