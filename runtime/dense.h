@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: 0BSD
+ *
+ * Dense layers at the speed of memory: W is read once, as several row streams; a batch reads each row from the cache again.
+ * Sums run over the input in vectors, whatever the tile, so a result does not depend on the grouping of rows or threads.
+ */
+#include "dense_types.h"
+#include "epilogue_plain.h"
+
+#undef CNNC_DENSE_R1
+#undef CNNC_DENSE_RN
+#undef CNNC_DENSE_N
+#define CNNC_DENSE_R1 8                        /* rows at once for one x */
+#define CNNC_DENSE_N (CNNC_TILE_ACC >= 12 ? 3 : 2) /* x's at once for a batch, and the rows that go with them */
+#define CNNC_DENSE_RN (CNNC_TILE_ACC >= 24 ? 8 : 4)
+
+/* Dot products of R rows of W, from row k on (rows past the last repeat it), with N x's: sums[i * 16 + r]. */
+CNNC_INLINE void CNNC_FN(cnnc_dense_tile)(const struct cnnc_dense *g, const float *w, const float *x, int k, const int R, const int N, float *sums)
+{
+    cnnc_vf acc[24], v[3];
+    const float *row[8];
+    int c = 0;
+    CNNC_UNROLL for (int r = 0; r < R; r++)
+        row[r] = w + (ptrdiff_t)cnnc_min(k + r, g->oc - 1) * g->row;
+    CNNC_UNROLL for (int i = 0; i < R * N; i++)
+        acc[i] = CNNC_VZERO();
+    for (; c + CNNC_VL <= g->ic; c += CNNC_VL) {
+        CNNC_UNROLL for (int i = 0; i < N; i++)
+            v[i] = CNNC_VLOAD(x + i * g->xn + c);
+        CNNC_UNROLL for (int r = 0; r < R; r++) {
+            const cnnc_vf a = CNNC_VLOAD(row[r] + c);
+            CNNC_UNROLL for (int i = 0; i < N; i++)
+                acc[r * N + i] = CNNC_VFMA(a, v[i], acc[r * N + i]);
+        }
+    }
+    if (c < g->ic) { /* W's rows are padded, x is not */
+        CNNC_UNROLL for (int i = 0; i < N; i++)
+            v[i] = CNNC_VLOAD_N(x + i * g->xn + c, g->ic - c);
+        CNNC_UNROLL for (int r = 0; r < R; r++) {
+            const cnnc_vf a = CNNC_VLOAD(row[r] + c);
+            CNNC_UNROLL for (int i = 0; i < N; i++)
+                acc[r * N + i] = CNNC_VFMA(a, v[i], acc[r * N + i]);
+        }
+    }
+    CNNC_UNROLL for (int r = 0; r < R; r++)
+        CNNC_UNROLL for (int i = 0; i < N; i++)
+            sums[i * 16 + r] = CNNC_VREDUCE_ADD(acc[r * N + i]);
+}
+
+/* Outputs k to k + 16 of N x's. */
+CNNC_INLINE void CNNC_FN(cnnc_dense_block)(const struct cnnc_dense *g, const float *w, const float *bias, const struct cnnc_stage_args *args,
+                                           const float *x, float *y, ptrdiff_t at, int k, const int R, const int N)
+{
+    float sums[3 * 16];
+    for (int r = 0; r < 16 && k + r < g->oc; r += R)
+        CNNC_FN(cnnc_dense_tile)(g, w, x, k + r, R, N, sums + r);
+    for (int i = 0; i < N; i++)
+        for (int r = 0; r < 16 && k + r < g->oc; r += CNNC_VL) {
+            const int n = (int)cnnc_min(CNNC_VL, g->oc - k - r);
+            cnnc_vf v = CNNC_VLOAD(sums + i * 16 + r);
+            if (bias)
+                v = CNNC_VADD(v, CNNC_VLOAD_N(bias + k + r, n));
+            v = CNNC_FN(cnnc_epilogue_n)(&g->ep, v, args, at + i * g->yn + k + r, k + r, n);
+            CNNC_VSTORE_N(y + i * g->yn + k + r, v, n);
+        }
+}
+
+CNNC_INLINE void CNNC_FN(cnnc_dense)(const struct cnnc_dense *g, const void *const in[], void *const out[], struct cnnc_thread t)
+{
+    const float *x = (const float *)in[0], *w = (const float *)in[1], *bias = (const float *)in[2];
+    const struct cnnc_stage_args args = cnnc_stage_args(&g->ep, in, 3);
+    float *y = (float *)out[0];
+    long b, last;
+    cnnc_split((g->oc + 15) / 16, t, &b, &last);
+    for (; b < last; b++) {
+        const int k = (int)b * 16;
+        int i = 0;
+        if (g->n >= CNNC_DENSE_N)
+            for (; i + CNNC_DENSE_N <= g->n; i += CNNC_DENSE_N)
+                CNNC_FN(cnnc_dense_block)(g, w, bias, &args, x + i * g->xn, y + i * g->yn, i * g->yn, k, CNNC_DENSE_RN, CNNC_DENSE_N);
+        for (; i < g->n; i++)
+            CNNC_FN(cnnc_dense_block)(g, w, bias, &args, x + i * g->xn, y + i * g->yn, i * g->yn, k, CNNC_DENSE_R1, 1);
+    }
+}
+
+CNNC_INLINE void CNNC_FN(cnnc_pack_dense)(const struct cnnc_pack_dense *g, const void *const in[], void *const out[], struct cnnc_thread t)
+{
+    const float *w = (const float *)in[0];
+    const int ic = g->c * g->pixels, padded = g->blocked ? (g->c + CNNC_B - 1) / CNNC_B * CNNC_B * g->pixels : ic;
+    long o, last;
+    cnnc_split(g->oc, t, &o, &last);
+    for (; o < last; o++)
+        for (int i = 0; i < g->row; i++) {
+            int from = i;
+            if (g->blocked) {
+                const int c = i / CNNC_B / g->pixels * CNNC_B + i % CNNC_B;
+                from = c < g->c && i < padded ? c * g->pixels + i / CNNC_B % g->pixels : ic;
+            }
+            ((float *)out[0])[o * g->row + i] = from < ic ? w[g->transposed ? (ptrdiff_t)from * g->oc + o : (ptrdiff_t)o * ic + from] : 0;
+        }
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: 0BSD
+ *
+ * The geometry of dense layers, y = epilogue(W x + bias), and of packing their weights.
+ *
+ * cnnc_dense: in[0] x, in[1] packed weights, in[2] bias (oc floats or NULL), then the operands of the epilogue's stages; out[0] y.
+ * cnnc_pack_dense: in[0] W as the network has it, out[0] the packed weights, oc * row floats.
+ */
+#ifndef CNNC_DENSE_TYPES_H
+#define CNNC_DENSE_TYPES_H
+#include "conv.h"
+
+/* Packed weights are row-major, [oc][row]: row is ic rounded up to 16, the rest zero. One output is one row, so that eight of them
+ * stream from memory at once. */
+#define CNNC_DENSE_ROW(ic) (((ic) + 15) / 16 * 16)
+
+struct cnnc_dense {
+    int n;                              /* batch; literal 1 where it is */
+    int ic, oc, row;
+    ptrdiff_t xn, yn;                   /* strides between the batch's rows; tensor operands of the epilogue lie as y does */
+    struct cnnc_epilogue ep;            /* literal */
+};
+
+/* Where x is a blocked tensor of c channels and `pixels` pixels (contiguous, no halo), its flattening costs nothing: the weights take
+ * the blocked order, and ic of the dense layer is ceil(c / B) * B * pixels. Else c = ic, pixels = 1, blocked = 0. */
+struct cnnc_pack_dense {
+    int c, pixels, oc, blocked;
+    int transposed;                     /* W is [ic][oc] instead of [oc][ic] */
+    int row;
+};
+
+#endif
