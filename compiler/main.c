@@ -31,7 +31,7 @@ static const struct target targets[] = {
     {.name = "cortex-m", .block = 1, .winograd = false, .fuse = true, .max_error = 1e-4},
 };
 
-enum { OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE, OPT_FIX_INPUT, OPT_VERIFY, OPT_HELP_OPS, OPT_EMIT };
+enum { OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE, OPT_FIX_INPUT, OPT_VERIFY, OPT_HELP_OPS, OPT_CONST, OPT_EMIT };
 
 static const struct argp_option option_table[] = {
     {"output", 'o', "FILE.c", 0, "write the C here; FILE.h and, for big networks, FILE.weights beside it", 0},
@@ -47,6 +47,7 @@ static const struct argp_option option_table[] = {
     {"emit", OPT_EMIT, "c|onnx|net", 0, "what to write with -o (default c); net: a .net, with its parameters as .safetensors beside it", 0},
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
+    {"const", OPT_CONST, "NAME=VALUE", 0, ".net: another value for a constant of the network", 0},
     {"help-ops", OPT_HELP_OPS, "LAYER", OPTION_ARG_OPTIONAL, "list the layers of the .net language, or one with its arguments", 0},
     {"dump", OPT_DUMP, "PASS", 0, "print the graph after a pass and stop", 0},
     {0},
@@ -62,6 +63,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case 'o': o->output = arg; return 0;
     case OPT_WEIGHTS: o->weights = arg; return 0;
     case OPT_NAME: o->name = arg; return 0;
+    case OPT_CONST:
+        if (!strchr(arg, '='))
+            argp_error(state, "--const=%s: expected NAME=VALUE", arg);
+        VEC_PUSH(o->consts, o->nconsts, arg);
+        return 0;
     case OPT_HELP_OPS:
         if (!help_ops(stdout, arg))
             argp_error(state, "--help-ops=%s: there is no such layer", arg);

@@ -22,6 +22,8 @@ struct options {
     const char **keep;
     int keeps;
     const char *verify; /* folder of stored inputs and outputs to check the generated program with (trial.c) */
+    const char **consts; /* --const, "width=0.5": for the constants of a .net */
+    int nconsts;
     const char *dump; /* pass after which the graph is printed */
 };
 

@@ -342,6 +342,8 @@ static struct flow run_statement(struct net *net, struct ast *s)
         break;
     case AST_CONST: {
         struct value v = eval(net, s->a);
+        if (net->calls == 0)
+            v = net_const(net, s, v);
         if (value_check(net, &v) && value_has_tensor(&v))
             net_error(net, s->a->span, "a constant is a number, a string or a list, this is %s", value_text(net, &v));
         define(net, s->name, s->name_span, value_check(net, &v) && !value_has_tensor(&v) ? v : value_error(), s);
@@ -443,21 +445,10 @@ static void check_whole(struct net *net, const struct source *source)
         diag_warning(net->d, order[n]->span, "'%s' is not used", order[n]->name);
 }
 
-/* "my-net.v2.net" -> "my_net_v2" */
-static const char *name_of_path(struct arena *arena, const char *path)
-{
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
-    char *name = arena_printf(arena, "%s%.*s", *base >= '0' && *base <= '9' ? "net" : "", dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
-    for (char *p = name; *p; p++)
-        if (!((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')))
-            *p = '_';
-    return *name ? name : "net";
-}
-
-static struct graph *read_text(struct diag *d, const char *path, const char *text, size_t length, int64_t batch)
+static struct graph *read_text(struct diag *d, const char *path, const char *text, size_t length, const struct options *o)
 {
     struct graph *g = graph_new(d, "net");
-    g->name = name_of_path(&g->arena, path);
+    g->name = net_name_of_path(&g->arena, path);
     g->source = arena_strdup(&g->arena, path);
     struct source *source = arena_alloc(&g->arena, sizeof *source);
     *source = (struct source){g->source, NULL, length};
@@ -471,9 +462,13 @@ static struct graph *read_text(struct diag *d, const char *path, const char *tex
     if (d->errors == errors) {
         struct scope *global = arena_alloc(&g->arena, sizeof *global);
         global->prefix = "";
-        struct net net = {.g = g, .d = d, .arena = &g->arena, .batch = batch, .global = global, .scope = global};
+        struct net net = {.g = g, .d = d, .arena = &g->arena, .batch = o->batch, .global = global, .scope = global,
+                          .consts = o->consts, .nconsts = o->nconsts};
+        net.const_used = arena_alloc(&g->arena, sizeof *net.const_used * (size_t)MAX(o->nconsts, 1));
         collect_blocks(&net, body);
         run_body(&net, body);
+        if (d->errors == errors)
+            net_check_consts(&net);
         check_whole(&net, source);
         if (net.stopped && diag_full(d))
             diag_stop(d, g->source);
@@ -495,7 +490,7 @@ struct graph *read_net(const char *path, const struct options *o, struct diag *d
         diag_error_at(d, path, "cannot be read: %s", strerror(errno));
         return NULL;
     }
-    struct graph *g = read_text(d, path, text, length, o->batch);
+    struct graph *g = read_text(d, path, text, length, o);
     free(text);
     return g;
 }

@@ -71,6 +71,9 @@ struct net {
     struct diag *d;
     struct arena *arena;
     int64_t batch;
+    const char **consts;        /* "width=0.5" of the command line */
+    int nconsts;
+    bool *const_used;
     struct scope *global, *scope;
     struct ast **blocks;
     int nblocks;
@@ -104,6 +107,7 @@ bool value_check(struct net *net, const struct value *v); /* false if it is an e
 struct value value_binary(struct net *net, const struct ast *e, struct value a, struct value b);
 struct value value_unary(struct net *net, const struct ast *e, struct value a);
 struct value value_function(struct net *net, const struct call *c, bool *known); /* sqrt(2): functions of constants */
+bool value_is_function(const char *name);
 struct tensor *value_constant(struct net *net, const struct value *v, enum dtype dtype, const char *name);
 
 /* net_call.c */
@@ -113,6 +117,9 @@ struct value call_op(struct net *net, const struct op *op, struct call *c);
 void eval_input(struct net *net, const struct ast *s);
 struct value eval_parameter(struct net *net, struct call *c); /* parameter(3x4): a learned tensor by itself */
 struct value eval_constant(struct net *net, struct call *c);  /* constant([[1, 2], [3, 4]]) */
+struct value net_const(struct net *net, const struct ast *s, struct value v); /* v, or what --const says */
+void net_check_consts(struct net *net);                                       /* errors about those that nobody took */
+const char *net_name_of_path(struct arena *arena, const char *path);
 
 /* net_name.c */
 struct variable *lookup(struct net *net, const char *name);                 /* through all scopes; counts as a use */

@@ -110,7 +110,8 @@ static struct value eval_call(struct net *net, struct ast *e, const struct value
     }
     if (!ok || (piped && piped->kind == V_ERROR)) {
         /* an operator's other arguments are not looked at: the error above may be the reason */
-        if (!op_by_net(c.name) && !find_block(net, c.name) && !lookup(net, c.name))
+        if (!op_by_net(c.name) && !find_block(net, c.name) && !lookup(net, c.name) && !value_is_function(c.name) &&
+            strcmp(c.name, "parameter") != 0 && strcmp(c.name, "constant") != 0)
             dispatch(net, e, &(struct call){.name = c.name, .name_span = c.name_span, .span = c.span});
         return value_error();
     }

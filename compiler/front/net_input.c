@@ -1,6 +1,9 @@
-/* Inputs, and how a picture arrives: bytes, channels last, mean and deviation become nodes behind the input. */
+/* What comes from outside. Inputs, and how a picture arrives: bytes, channels last, mean and deviation become nodes behind
+ * the input. Parameters and constants that are tensors. Constants of the command line. */
 #include "net_eval.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../pass.h"
@@ -270,4 +273,59 @@ struct value eval_constant(struct net *net, struct call *c)
     }
     struct tensor *t = value_constant(net, &table->value, dtype, unique_name(net->g, layer_name(net, c->label, "constant", false)));
     return t ? value_tensor(t, c->span) : value_error();
+}
+
+/* --const NAME=VALUE: a number or a word in the place of the constant's value. */
+struct value net_const(struct net *net, const struct ast *s, struct value v)
+{
+    size_t n = strlen(s->name);
+    for (int i = 0; i < net->nconsts; i++) {
+        const char *text = net->consts[i];
+        if (strncmp(text, s->name, n) != 0 || text[n] != '=')
+            continue;
+        char *end_int, *end_float;
+        text += n + 1;
+        errno = 0;
+        long long integer = strtoll(text, &end_int, 10);
+        bool fits = errno == 0;
+        double real = strtod(text, &end_float);
+        net->const_used[i] = true;
+        if (*text && *end_int == '\0' && fits)
+            v = value_int(integer, s->span);
+        else if (*text && *end_float == '\0')
+            v = value_float(real, s->span);
+        else if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+            v = value_bool(*text == 't', s->span);
+        else
+            v = (struct value){.kind = V_STRING, .s = text, .span = s->span};
+    }
+    return v;
+}
+
+/* A constant that the network does not have is a mistake in the command line. */
+void net_check_consts(struct net *net)
+{
+    const char **names = NULL;
+    int n = 0;
+    for (const struct variable *v = net->global->variables; v; v = v->next)
+        if (v->constant)
+            VEC_PUSH(names, n, v->name);
+    for (int i = 0; i < net->nconsts; i++)
+        if (!net->const_used[i]) {
+            char *name = arena_strndup(net->arena, net->consts[i], strcspn(net->consts[i], "="));
+            diag_error_at(net->d, net->g->source, "--const=%s: the network has no constant '%s'%s", net->consts[i], name,
+                          did_you_mean(net, name, names, n));
+        }
+    free(names);
+}
+
+/* "my-net.v2.net" -> "my_net_v2" */
+const char *net_name_of_path(struct arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+    char *name = arena_printf(arena, "%s%.*s", *base >= '0' && *base <= '9' ? "net" : "", dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
+    for (char *p = name; *p; p++)
+        if (!((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')))
+            *p = '_';
+    return *name ? name : "net";
 }

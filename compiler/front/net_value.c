@@ -245,14 +245,23 @@ struct value value_unary(struct net *net, const struct ast *e, struct value a)
 
 static double round_half_away(double x) { return x < 0 ? -floor(0.5 - x) : floor(0.5 + x); }
 
+static const struct {
+    const char *name;
+    double (*f)(double);
+    bool integer;
+} functions[] = {{"sqrt", sqrt, false}, {"exp", exp, false}, {"log", log, false}, {"abs", fabs, false}, {"floor", floor, true},
+                 {"ceil", ceil, true}, {"round", round_half_away, true}, {"int", trunc, true}};
+
+bool value_is_function(const char *name)
+{
+    for (size_t i = 0; i < COUNT(functions); i++)
+        if (strcmp(functions[i].name, name) == 0)
+            return true;
+    return strcmp(name, "min") == 0 || strcmp(name, "max") == 0 || strcmp(name, "len") == 0;
+}
+
 struct value value_function(struct net *net, const struct call *c, bool *known)
 {
-    static const struct {
-        const char *name;
-        double (*f)(double);
-        bool integer;
-    } functions[] = {{"sqrt", sqrt, false}, {"exp", exp, false}, {"log", log, false}, {"abs", fabs, false},
-                     {"floor", floor, true}, {"ceil", ceil, true}, {"round", round_half_away, true}, {"int", trunc, true}};
     bool list = c->args == 1 && c->arg[0].value.kind == V_LIST;
     *known = false;
     for (int i = 0; i < c->args; i++) {
