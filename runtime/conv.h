@@ -70,6 +70,7 @@ struct cnnc_conv {
     int ic_tail;                        /* channels of the last input block if it is not full, else 0 */
     int flat;                           /* 1x1, stride 1, rows without gaps: the pixels of a plane are one row */
     int passes;                         /* passes over the input channels, when their weights overflow the cache */
+    int clip;                           /* depthwise: x has no halo */
 };
 
 /* ---- epilogues ---- */

@@ -104,4 +104,26 @@ CNNC_INLINE void cnnc_pack_conv_first(const struct cnnc_conv *g, const float *w,
                     *packed++ = o < g->oc ? w[((size_t)o * g->ic + i) * taps + t] : 0;
 }
 
+/* ---- depthwise ---- */
+
+/* g->clip is the caller's choice. */
+CNNC_INLINE void cnnc_depthwise_plan(struct cnnc_conv *g)
+{
+    g->flat = 0, g->passes = 1, g->ic_tail = 0, g->tile_ocb = 1;
+    g->tile_w = cnnc_plan_cut(g->ow, 14) == 14 && cnnc_plan_cut(g->ow, 8) == 8 && cnnc_plan_cut(g->ow, 6) == 6 ? 0 : g->ow;
+}
+CNNC_INLINE size_t cnnc_pack_depthwise_size(const struct cnnc_conv *g)
+{
+    return (size_t)cnnc_blocks(g->oc) * CNNC_B * (size_t)(g->kd * g->kh * g->kw);
+}
+/* [C][1][KD][KH][KW] -> [C / B][KD * KH * KW][B] */
+CNNC_INLINE void cnnc_pack_depthwise(const struct cnnc_conv *g, const float *w, float *packed)
+{
+    const int taps = g->kd * g->kh * g->kw;
+    for (int cb = 0; cb < cnnc_blocks(g->oc); cb++)
+        for (int t = 0; t < taps; t++)
+            for (int c = cb * CNNC_B; c < cb * CNNC_B + CNNC_B; c++)
+                *packed++ = c < g->oc ? w[(size_t)c * taps + t] : 0;
+}
+
 #endif

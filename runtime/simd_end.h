@@ -8,6 +8,9 @@
 #undef CNNC_CONV_TILE_H
 #undef CNNC_CONV_DIRECT_H
 #undef CNNC_CONV_FIRST_H
+#undef CNNC_DEPTHWISE_H
+#undef CNNC_CONV_WINOGRAD_H
+#undef CNNC_CONV_TRANSPOSE_H
 #ifdef CNNC_PUSHED
 #undef CNNC_PUSHED
 #ifdef __clang__

@@ -3,6 +3,7 @@
 #include "conv_direct.h"
 #include "conv_first.h"
 #include "conv_plan.h"
+#include "depthwise.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -59,7 +60,7 @@ static float *numbers(size_t n)
 struct layer {
     const char *name;
     kernel f;
-    int ic, h, oc, k, s, pad, add, groups, plain;
+    int ic, h, oc, k, s, pad, add, groups, plain, clip;
     size_t (*scratch)(const struct cnnc_conv *);
     double weights; /* elements of the packed weights per element of the layer's; 0: 1 */
 };
@@ -70,18 +71,20 @@ static void measure(const struct layer *l)
         return;
     struct cnnc_conv g;
     memset(&g, 0, sizeof g);
-    int b = l->plain ? 1 : CNNC_B, halo = l->plain ? 0 : l->pad;
+    int b = l->plain ? 1 : CNNC_B, halo = l->plain || l->clip ? 0 : l->pad;
     g.n = 1, g.groups = l->groups ? l->groups : 1, g.ic = l->ic, g.oc = l->oc, g.id = g.od = g.kd = g.sd = g.sh = g.sw = g.dd = g.dh = g.dw = 1;
     g.ih = g.iw = l->h, g.kh = g.kw = l->k, g.sh = g.sw = l->s, g.ph = g.pw = l->pad;
     g.oh = g.ow = (l->h + 2 * l->pad - l->k) / l->s + 1;
     g.x.h = (ptrdiff_t)(g.iw + 2 * halo) * b, g.x.c = g.x.d = g.x.h * (g.ih + 2 * halo), g.x.n = g.x.c * ((g.ic + b - 1) / b);
     g.y.h = (ptrdiff_t)g.ow * CNNC_B, g.y.c = g.y.d = g.y.h * g.oh, g.y.n = g.y.c * cnnc_blocks(g.oc);
-    g.add = g.y;
+    g.add = g.y, g.clip = l->clip;
     if (l->add)
         g.ep.s[g.ep.n++].op = CNNC_ST_ADD;
     g.ep.s[g.ep.n].op = CNNC_ST_CLAMP, g.ep.s[g.ep.n].a = 0, g.ep.s[g.ep.n++].b = INFINITY;
     if (l->plain)
         cnnc_conv_first_plan(&g);
+    else if (l->groups == l->ic)
+        cnnc_depthwise_plan(&g);
     else
         cnnc_conv_plan(&g);
     size_t w = (size_t)((double)cnnc_blocks(g.ic) * CNNC_B * cnnc_blocks(g.oc) * CNNC_B * l->k * l->k * (l->weights > 0 ? l->weights : 1));
@@ -92,7 +95,7 @@ static void measure(const struct layer *l)
     void *out[] = {y};
     double flop = 2.0 * g.oc * (g.ic / g.groups) * l->k * l->k * g.oh * g.ow, best = 1e9, sum = 0;
     int runs = (int)(3e10 / (flop + 1e8)) + 3;
-    runs = runs > 60 ? 60 : runs;
+    runs = runs > 60 ? flop < 1e8 ? 300 : 60 : runs;
     for (int r = -2; r < runs; r++) {
         double t = now();
         l->f(&g, in, out, (struct cnnc_thread){0, 1, scratch});
@@ -144,6 +147,21 @@ FIRST(first3s2, 3, 2, 0)
 FIRST(first7s2, 7, 2, 0)
 FIRST(first11s4, 11, 4, 0)
 
+#define DEPTHWISE(name, K, S, W, CLIP)                                                                                \
+    static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)      \
+    {                                                                                                                 \
+        struct cnnc_conv k = *g;                                                                                      \
+        k.kd = 1, k.kh = K, k.kw = K, k.sw = S, k.dw = 1, k.tile_w = W, k.clip = CLIP;                                \
+        k.ep = (struct cnnc_epilogue)RELU;                                                                            \
+        CNNC_FN(cnnc_depthwise)(&k, in, out, t);                                                                      \
+    }
+DEPTHWISE(dw3, 3, 1, 0, 0)
+DEPTHWISE(dw3s2, 3, 2, 0, 0)
+DEPTHWISE(dw3w14, 3, 1, 14, 0)
+DEPTHWISE(dw3w14c, 3, 1, 14, 1)
+DEPTHWISE(dw3w7, 3, 1, 7, 0)
+DEPTHWISE(dw5w14, 5, 1, 14, 0)
+
 static const struct layer layers[] = {
     {.name = "direct 3x3 64->64 @56", .f = k3, .ic = 64, .h = 56, .oc = 64, .k = 3, .s = 1, .pad = 1},
     {.name = "direct 3x3 128->128 @112", .f = k3, .ic = 128, .h = 112, .oc = 128, .k = 3, .s = 1, .pad = 1},
@@ -166,6 +184,12 @@ static const struct layer layers[] = {
     {.name = "direct 1x1 96->48 @56 v3", .f = k1v3, .ic = 96, .h = 56, .oc = 48, .k = 1, .s = 1},
     {.name = "direct 1x1 96->16 @56 v1", .f = k1v1, .ic = 96, .h = 56, .oc = 16, .k = 1, .s = 1},
     {.name = "direct 1x1/2 256->512 @56", .f = k1s2, .ic = 256, .h = 56, .oc = 512, .k = 1, .s = 2},
+    {.name = "depthwise 3x3 144 @56", .f = dw3, .ic = 144, .h = 56, .oc = 144, .k = 3, .s = 1, .pad = 1, .groups = 144},
+    {.name = "depthwise 3x3/2 96 @112", .f = dw3s2, .ic = 96, .h = 112, .oc = 96, .k = 3, .s = 2, .pad = 1, .groups = 96},
+    {.name = "depthwise 3x3 384 @14", .f = dw3w14, .ic = 384, .h = 14, .oc = 384, .k = 3, .s = 1, .pad = 1, .groups = 384},
+    {.name = "depthwise 3x3 384 @14 clipped", .f = dw3w14c, .ic = 384, .h = 14, .oc = 384, .k = 3, .s = 1, .pad = 1, .groups = 384, .clip = 1},
+    {.name = "depthwise 3x3 960 @7", .f = dw3w7, .ic = 960, .h = 7, .oc = 960, .k = 3, .s = 1, .pad = 1, .groups = 960},
+    {.name = "depthwise 5x5 240 @14", .f = dw5w14, .ic = 240, .h = 14, .oc = 240, .k = 5, .s = 1, .pad = 2, .groups = 240},
     {.name = "first 3x3 3->64 @224", .f = first3, .ic = 3, .h = 224, .oc = 64, .k = 3, .s = 1, .pad = 1, .plain = 1, .scratch = cnnc_conv_first_scratch},
     {.name = "first 3x3/2 3->32 @224", .f = first3s2, .ic = 3, .h = 224, .oc = 32, .k = 3, .s = 2, .pad = 1, .plain = 1, .scratch = cnnc_conv_first_scratch},
     {.name = "first 7x7/2 3->64 @224", .f = first7s2, .ic = 3, .h = 224, .oc = 64, .k = 7, .s = 2, .pad = 3, .plain = 1, .scratch = cnnc_conv_first_scratch},
