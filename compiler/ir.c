@@ -239,11 +239,34 @@ struct node *node_new(struct graph *g, const struct op *op, const char *name)
     return node_at(g, g->nodes, op, name);
 }
 
+static void add_layers(struct graph *g, struct node *to, const struct node *from)
+{
+    int *both = arena_alloc(&g->arena, sizeof *both * (size_t)(to->layers + from->layers + 1)), n = to->layers;
+    for (int i = 0; i < n; i++)
+        both[i] = to->layer[i];
+    for (int i = 0; i < from->layers; i++) {
+        bool there = false;
+        for (int k = 0; k < to->layers; k++)
+            there |= to->layer[k] == from->layer[i];
+        if (!there)
+            both[n++] = from->layer[i];
+    }
+    to->layer = both;
+    to->layers = n;
+}
+
+void node_takes_over(struct graph *g, struct node *into, const struct node *n)
+{
+    into->fused = into->fused ? arena_printf(&g->arena, "%s, %s", into->fused, n->name) : n->name;
+    add_layers(g, into, n);
+}
+
 struct node *node_insert_before(struct graph *g, struct node *where, const struct op *op, const char *name)
 {
     struct node *n = node_at(g, where->id, op, name);
     n->span = where->span;
     n->onnx_index = where->onnx_index;
+    add_layers(g, n, where);
     return n;
 }
 
@@ -252,6 +275,7 @@ struct node *node_insert_after(struct graph *g, struct node *where, const struct
     struct node *n = node_at(g, where->id + 1, op, name);
     n->span = where->span;
     n->onnx_index = where->onnx_index;
+    add_layers(g, n, where);
     return n;
 }
 

@@ -127,12 +127,13 @@ struct node {
     int stages;
     struct node *pool;       /* fuse: the pooling done on the way out (detached from the graph; its attributes hold) */
     struct tensor *pool_in;  /* what is pooled: has the shape of the convolution's output, and no memory */
-    const char *fused;       /* names of the layers merged into this one, for reports: "relu1, pool1" */
-    const char *fused_into;  /* in the report's copy of the layer list: where this one went */
+    const char *fused;       /* names of the layers merged into this one, for comments: "relu1, pool1" */
+    int *layer;              /* what it computes of the network as written: places in graph->layers */
+    int layers;
 
     const struct kernel *kernel;
     double estimate;         /* the cost model's seconds on one core */
-    const char *kernel_note; /* why this kernel, for the report */
+    const char *kernel_note; /* why this kernel, for the report: "410 us; conv_plain: 8.2 ms" */
     bool slices;             /* runs nothing: its inputs lie inside its output */
     bool folded;             /* computed by the compiler: constants only */
     int step;                /* position in the schedule */
@@ -194,6 +195,8 @@ void node_input(struct graph *g, struct node *n, struct tensor *t); /* appends; 
 void node_set_input(struct graph *g, struct node *n, int i, struct tensor *t);
 struct tensor *node_output(struct graph *g, struct node *n, const char *name);
 void node_remove(struct graph *g, struct node *n); /* unlinks its inputs; its outputs must have no users */
+/* `into` computes from now on what n did: for reports. A node that is inserted before or after another computes part of what that does. */
+void node_takes_over(struct graph *g, struct node *into, const struct node *n);
 /* `into` makes y from now on, in place of its present output 0 (which loses its maker); n goes. */
 void drop_output(struct graph *g, struct node *n, struct node *into, struct tensor *y);
 struct tensor *input(const struct node *n, int i); /* NULL when absent or past the end */

@@ -52,6 +52,7 @@ bool infer_node(struct graph *g, struct node *n);
 void place_slices(struct graph *g);
 bool writes_views(const struct tensor *t);
 
+const char *kernel_name(struct arena *a, const struct node *n, const struct kernel *k); /* "conv_direct" */
 /* select.c: the first kernel, in table order, that says it matches. */
 const struct kernel *first_match(const struct node *n, const struct target *target);
 

@@ -15,11 +15,6 @@ static bool takes_epilogue(const struct node *n)
 /* Is t made before node n runs, wherever n is? True for constants, inputs, and what earlier nodes make. */
 static bool made_before(const struct tensor *t, const struct node *n) { return !t->def || t->def->id < n->id; }
 
-static void note_fused(struct graph *g, struct node *into, const struct node *n)
-{
-    into->fused = into->fused ? arena_printf(&g->arena, "%s, %s", into->fused, n->name) : n->name;
-}
-
 /* Merges n into the node that makes its operand number `value`, if nobody else reads that. */
 static bool absorb_stage(struct graph *g, struct node *n, int value)
 {
@@ -47,7 +42,7 @@ static bool absorb_stage(struct graph *g, struct node *n, int value)
     for (int i = 0; i < s.inputs; i++)
         node_input(g, into, operand[i]);
     into->stage[into->stages++] = s;
-    note_fused(g, into, n);
+    node_takes_over(g, into, n);
     /* the value keeps the name of the last node: that is what the source calls it */
     struct tensor *y = n->out[0];
     drop_output(g, n, into, y);
@@ -75,7 +70,7 @@ static bool absorb_pool(struct graph *g, struct node *n)
     copy->nin = copy->nout = 0;
     into->pool = copy;
     into->pool_in = through;
-    note_fused(g, into, n);
+    node_takes_over(g, into, n);
     drop_output(g, n, into, n->out[0]);
     return true;
 }

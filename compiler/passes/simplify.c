@@ -62,7 +62,7 @@ static bool fold_batch_norm(struct graph *g, struct node *bn)
         return false;
     node_set_input(g, conv, 1, w);
     node_set_input(g, conv, 2, b);
-    conv->fused = conv->fused ? arena_printf(&g->arena, "%s, %s", conv->fused, bn->name) : bn->name;
+    node_takes_over(g, conv, bn);
     replace_tensor(g, bn->out[0], conv->out[0]);
     node_remove(g, bn);
     return true;
