@@ -2,6 +2,8 @@
  * here for constants. */
 #include "elementwise_rows.h"
 
+#include "map.h"
+
 #include <float.h>
 #include <stdlib.h>
 #include <string.h>
@@ -431,4 +433,5 @@ const struct kernel elementwise_kernels[ELEMENTWISE_KERNELS] = {
     {.part = "elementwise.h", .geometry = &elementwise_geometry, .in_layout = LAYOUT_BLOCKED,
      .out_layout = LAYOUT_BLOCKED, .inplace = true, .views = true, .match = blocked_match, .cost = elementwise_cost,
      .prepare = elementwise_prepare, .fill = elementwise_fill, .name_of = elementwise_name},
+    MAP_KERNEL,
 };

@@ -15,7 +15,7 @@ void elementwise_flops(const struct node *n, struct cost *c);
 bool unary_stage(struct graph *g, const struct node *n, int value, struct stage *s, struct tensor *operand[2]);
 bool binary_stage(struct graph *g, const struct node *n, int value, struct stage *s, struct tensor *operand[2]);
 
-enum { ELEMENTWISE_KERNELS = 2 };
+enum { ELEMENTWISE_KERNELS = 3 };
 extern const struct kernel elementwise_kernels[ELEMENTWISE_KERNELS];
 /* For kernels of the same geometry (Cast). */
 extern const struct geometry elementwise_geometry;

@@ -1,5 +1,7 @@
 #include "normalize_kernels.h"
 
+#include "map.h"
+
 #include <string.h>
 
 #define CNNC_FN(name) name
@@ -173,6 +175,7 @@ static const struct field batchnorm_fields[] = {
 static const struct geometry batchnorm_geometry = {"cnnc_batch_norm", sizeof(struct cnnc_batch_norm), batchnorm_fields,
                                                    COUNT(batchnorm_fields)};
 const struct kernel batchnorm_kernels[BATCHNORM_KERNELS] = {
+    BATCHNORM_MAP_KERNELS,
     {.part = "normalize.h", .geometry = &batchnorm_geometry, .inplace = true, .match = batchnorm_match,
      .cost = plain_cost, .fill = batchnorm_fill, .name_of = batchnorm_name, .run = batchnorm_run},
 };

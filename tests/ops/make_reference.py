@@ -409,6 +409,10 @@ def make_normalize():
     f.case("batchnorm(x, eps=0.1)", batchnorm(0.1, *whole), **named)
     f.case("batchnorm(x, affine=false)", elementwise(lambda x, m, v: (x - m) / math.sqrt(v + 1e-5), x, at(m), at(v)),
            running_mean=m, running_var=v)
+    wide = f.input("wide", (18,))
+    f.case("batchnorm(x) |> relu", batchnorm(1e-5, *whole).map(lambda v: max(v, 0)), **named)
+    f.case("x + sigmoid(batchnorm(x))", elementwise(lambda x, y: x + sigmoid(y), x, batchnorm(1e-5, *whole)), **named)
+    f.case("batchnorm(wide) |> tanh", batchnorm(1e-5, wide, m, v, w, b).map(math.tanh), **named)
     affine = lambda t, w, b: elementwise(lambda x, w, b: x * w + b, t, w, b)
     w, b = f.random.tensor((10,)), f.random.tensor((10,))
     f.case("layernorm(y)", affine(along(y, (2,), normal), w, b), weight=w, bias=b)
