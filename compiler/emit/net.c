@@ -5,11 +5,11 @@
  * which ONNX has them as inputs. */
 #include "net.h"
 
+#include "net_arguments.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "../front/safetensors.h"
 
 static const struct {
     const char *onnx, *suffix[4];
@@ -20,24 +20,7 @@ static const struct {
     {"PRelu", {"weight"}},
 };
 
-struct names {
-    const char **of;      /* by tensor id; NULL: not printed yet */
-    const char **taken;
-    int n;
-};
-
-struct printer {
-    struct graph *g;
-    FILE *f;
-    int64_t batch;
-    struct names names;
-    bool *known;          /* by tensor id: a constant, or computed from constants only; never printed as a layer */
-    struct safetensor *weight;
-    int weights;
-    bool ok;
-};
-
-static bool cannot(struct printer *p, const struct node *n, const char *what)
+bool net_cannot(struct printer *p, const struct node *n, const char *what)
 {
     node_error(p->g, n, "cannot be written as .net: %s", what);
     return p->ok = false;
@@ -107,7 +90,9 @@ static const float *transposed(struct printer *p, const float *x, int64_t rows, 
     return y;
 }
 
-static bool add_weight(struct printer *p, struct tensor *t, const char *name, bool turn)
+enum form { AS_IT_IS, TURNED, FLAT };
+
+static bool add_weight(struct printer *p, struct tensor *t, const char *name, enum form form)
 {
     if (t->kind == T_PARAM && !t->data)
         return true; /* a network without weights stays one */
@@ -122,7 +107,10 @@ static bool add_weight(struct printer *p, struct tensor *t, const char *name, bo
     w.value.data = data;
     w.value.count = (size_t)tensor_count(t);
     w.value.bytes = (size_t)tensor_count(t) * dtype_size(t->dtype);
-    if (turn) {
+    if (form == FLAT) {
+        w.value.rank = 1;
+        w.value.dim[0] = tensor_count(t);
+    } else if (form == TURNED) {
         w.value.data = transposed(p, data, t->dim[0], t->dim[1]);
         w.value.dim[0] = t->dim[1];
         w.value.dim[1] = t->dim[0];
@@ -209,7 +197,7 @@ static bool print_constant(struct printer *p, const struct node *n, struct tenso
         bool plain = t->dtype == DT_F32;
         fputs("constant(", p->f);
         if (!print_table(p->f, t, 0, &at))
-            return cannot(p, n, "a constant that is not finite");
+            return net_cannot(p, n, "a constant that is not finite");
         fprintf(p->f, plain ? ")" : ", dtype=%s)", dtype_name(t->dtype));
         return true;
     }
@@ -242,7 +230,7 @@ static bool print_value(struct printer *p, const struct node *n, const struct at
     switch (d->type) {
     case A_INT: fprintf(p->f, "%lld", (long long)a->i); return true;
     case A_BOOL: fputs(a->i ? "true" : "false", p->f); return true;
-    case A_FLOAT: fputs(number(a->f, text), p->f); return isfinite(a->f) || cannot(p, n, "an argument that is not finite");
+    case A_FLOAT: fputs(number(a->f, text), p->f); return isfinite(a->f) || net_cannot(p, n, "an argument that is not finite");
     case A_STRING: fprintf(p->f, "\"%s\"", a->s); return true;
     case A_SPATIAL: print_ints(p->f, a->ints, a->n, true); return true;
     case A_PADS:
@@ -261,126 +249,14 @@ static bool print_value(struct printer *p, const struct node *n, const struct at
     case A_TENSOR: {
         int64_t at = 0;
         if (!a->tensor || !tensor_value(p->g, a->tensor))
-            return cannot(p, n, d->net);
-        return print_table(p->f, a->tensor, 0, &at) || cannot(p, n, "a table that is not finite");
+            return net_cannot(p, n, d->net);
+        return print_table(p->f, a->tensor, 0, &at) || net_cannot(p, n, "a table that is not finite");
     }
-    default: return cannot(p, n, d->net);
+    default: return net_cannot(p, n, d->net);
     }
 }
 
 /* ---- layers ----------------------------------------------------------------------------------------------------- */
-
-/* What ONNX has as inputs and .net as arguments; false if a value is not known. */
-static bool arguments_from_inputs(struct printer *p, struct node *n, int first)
-{
-    int k = first;
-    for (int i = 0; i < n->op->nattrs && k < n->nin; i++) {
-        const struct attr_def *d = &n->op->attrs[i];
-        struct attr *a = &n->attr[i];
-        int64_t v[64];
-        int count;
-        if (!(d->flags & AT_NET))
-            continue;
-        struct tensor *t = n->in[k++];
-        if (!t || a->set)
-            continue;
-        if (!known(p, t) || !tensor_value(p->g, t))
-            return cannot(p, n, "an operand that is not constant");
-        if (strcmp(d->net, "shape") == 0 && strcmp(n->op->onnx, "Reshape") == 0) { /* 0 and -1 are resolved by now */
-            const struct tensor *y = n->out[0];
-            if (y->rank < 1 || n->in[0]->rank < 1 || y->dim[0] != n->in[0]->dim[0])
-                return cannot(p, n, "a shape that changes the batch");
-            a->ints = arena_alloc(&p->g->arena, sizeof v);
-            memcpy(a->ints, y->dim + 1, sizeof *v * (size_t)(y->rank - 1));
-            a->n = y->rank - 1;
-        } else if ((d->type == A_INTS || d->type == A_PADS) && tensor_ints(t, v, 64, &count)) {
-            a->ints = arena_alloc(&p->g->arena, sizeof v);
-            memcpy(a->ints, v, sizeof v);
-            a->n = count;
-        } else if (d->type == A_FLOAT && t->dtype == DT_F32 && tensor_count(t) == 1) {
-            a->f = *(const float *)t->data;
-        } else {
-            return cannot(p, n, d->net);
-        }
-        a->set = true;
-    }
-    return k >= n->nin || cannot(p, n, "an operand that its .net form does not have");
-}
-
-/* Resize: region, scales, sizes, of all axes. */
-static bool resize_arguments(struct printer *p, struct node *n)
-{
-    struct tensor *scales = input(n, 2), *sizes = input(n, 3);
-    struct attr *scale = attr_get(n, "scale"), *size = attr_get(n, "size");
-    int rank = n->in[0]->rank;
-    if (scale->set || size->set)
-        return true;
-    if (sizes && tensor_count(sizes) > 0) {
-        size->n = rank - 2;
-        size->ints = n->out[0]->dim + 2;
-        size->set = true;
-        return true;
-    }
-    if (!scales || !known(p, scales) || !tensor_value(p->g, scales) || tensor_count(scales) != rank || scales->dtype != DT_F32)
-        return cannot(p, n, "its scales");
-    scale->n = rank - 2;
-    scale->floats = arena_alloc(&p->g->arena, sizeof *scale->floats * MAX_RANK);
-    for (int i = 2; i < rank; i++)
-        scale->floats[i - 2] = ((const float *)scales->data)[i];
-    return scale->set = true;
-}
-
-/* filters, units, bias: .net says what ONNX leaves to the weights. */
-static void arguments_from_weights(struct node *n)
-{
-    for (int i = 0; i < n->op->nattrs; i++) {
-        const struct attr_def *d = &n->op->attrs[i];
-        struct attr *a = &n->attr[i];
-        const struct tensor *w = input(n, 1);
-        if (!(d->flags & AT_NET) || a->set || !w)
-            continue;
-        bool transposed = strcmp(n->op->onnx, "ConvTranspose") == 0;
-        if (strcmp(d->net, "filters") == 0)
-            a->i = transposed ? w->dim[1] * attr_i(n, "group") : w->dim[0];
-        else if (strcmp(d->net, "units") == 0)
-            a->i = w->dim[attr_i(n, "transB") ? 0 : 1];
-        else if (strcmp(d->net, "bias") == 0 && !input(n, 2))
-            a->i = 0;
-        else
-            continue;
-        a->set = true;
-    }
-}
-
-/* ONNX pads every axis, .net the planes, and the channels by an argument of their own. */
-static bool plane_pads(struct printer *p, struct node *n)
-{
-    for (int i = 0; i < n->op->nattrs; i++) {
-        struct attr *a = &n->attr[i], *c = NULL;
-        int rank = n->nin > 0 && n->in[0] ? n->in[0]->rank : 0;
-        if (n->op->attrs[i].type != A_PADS || !a->set || a->n != 2 * rank || rank < 3)
-            continue;
-        for (int k = 0; k < n->op->nattrs; k++)
-            if (n->op->attrs[k].net && strcmp(n->op->attrs[k].net, "channels") == 0)
-                c = &n->attr[k];
-        int64_t *v = arena_alloc(&p->g->arena, sizeof *v * (size_t)(2 * rank));
-        memcpy(v, a->ints, sizeof *v * (size_t)(2 * rank));
-        if (v[0] || v[rank] || ((v[1] || v[rank + 1]) && !c))
-            return cannot(p, n, "padding of the batch");
-        if (c && !c->set && (v[1] || v[rank + 1])) {
-            c->set = true;
-            c->n = 2;
-            c->ints = arena_alloc(&p->g->arena, 2 * sizeof *v);
-            c->ints[0] = v[1];
-            c->ints[1] = v[rank + 1];
-        }
-        memmove(v, v + 2, sizeof *v * (size_t)(rank - 2));
-        memmove(v + rank - 2, v + rank + 2, sizeof *v * (size_t)(rank - 2));
-        a->ints = v;
-        a->n = 2 * (rank - 2);
-    }
-    return true;
-}
 
 static bool print_layer(struct printer *p, struct node *n)
 {
@@ -388,7 +264,7 @@ static bool print_layer(struct printer *p, struct node *n)
     int given = op->net_in < 0 ? n->nin : op->net_in;
     const char *const *suffix = NULL;
     if (!op->net)
-        return cannot(p, n, "the language has no such layer");
+        return net_cannot(p, n, "the language has no such layer");
     for (size_t i = 0; i < COUNT(learned); i++)
         if (strcmp(learned[i].onnx, op->onnx) == 0 && n->nin > given)
             suffix = learned[i].suffix;
@@ -396,14 +272,14 @@ static bool print_layer(struct printer *p, struct node *n)
     for (int i = 0; i < op->nattrs; i++)
         literal = literal || (op->attrs[i].type == A_TENSOR && n->attr[i].set);
     if (dense && (attr_i(n, "transA") || attr_f(n, "alpha") != 1 || attr_f(n, "beta") != 1 || n->in[1]->dtype != DT_F32 ||
-                  (input(n, 2) && n->in[2]->rank != 1)))
-        return cannot(p, n, "a matrix product that is not a dense layer");
+                  (input(n, 2) && tensor_count(n->in[2]) != n->out[0]->dim[1])))
+        return net_cannot(p, n, "a matrix product that is not a dense layer");
     if (suffix && !literal)
-        arguments_from_weights(n);
-    else if (strcmp(op->onnx, "Resize") == 0 ? !resize_arguments(p, n) : !literal && n->nin > given && !arguments_from_inputs(p, n, given))
+        net_arguments_from_weights(n);
+    else if (strcmp(op->onnx, "Resize") == 0 ? !net_resize_arguments(p, n) : !literal && n->nin > given && !net_arguments_from_inputs(p, n, given))
         return false;
 
-    if (!plane_pads(p, n))
+    if (!net_plane_pads(p, n))
         return false;
     for (int i = 0; i < given && i < n->nin; i++) /* big constants first, on lines of their own */
         if (n->in[i] && known(p, n->in[i]) && !p->names.of[n->in[i]->id] &&
@@ -413,7 +289,7 @@ static bool print_layer(struct printer *p, struct node *n)
             print_ints(p->f, t->dim, t->rank, false);
             fprintf(p->f, t->kind == T_PARAM && t->trainable ? "" : ", trainable=false");
             fprintf(p->f, t->dtype == DT_F32 ? ")\n" : ", dtype=%s)\n", dtype_name(t->dtype));
-            if (!add_weight(p, t, name_of(p, t), false))
+            if (!add_weight(p, t, name_of(p, t), AS_IT_IS))
                 return false;
         }
 
@@ -431,8 +307,8 @@ static bool print_layer(struct printer *p, struct node *n)
             if (!n->in[i])
                 continue;
             if (i - given >= 4 || !suffix[i - given] || !known(p, n->in[i]))
-                return cannot(p, n, "an operand in the place of a parameter");
-            if (!add_weight(p, n->in[i], arena_printf(&p->g->arena, "%s.%s", label, suffix[i - given]), turn && i == 1))
+                return net_cannot(p, n, "an operand in the place of a parameter");
+            if (!add_weight(p, n->in[i], arena_printf(&p->g->arena, "%s.%s", label, suffix[i - given]), i == 1 && turn ? TURNED : i == 2 && dense ? FLAT : AS_IT_IS))
                 return false;
         }
     }
@@ -440,7 +316,7 @@ static bool print_layer(struct printer *p, struct node *n)
     bool first = true, positional = true;
     for (int i = 0; i < given && i < n->nin; i++) {
         if (!n->in[i])
-            return cannot(p, n, "an operand is left out");
+            return net_cannot(p, n, "an operand is left out");
         fputs(first ? "" : ", ", p->f);
         first = false;
         if (!known(p, n->in[i]) || p->names.of[n->in[i]->id])
@@ -456,7 +332,7 @@ static bool print_layer(struct printer *p, struct node *n)
             wanted = false;
         if (!d->net) {
             if (wanted && d->type != A_STRING && !(dense && strcmp(d->onnx, "transB") == 0) && strcmp(d->onnx, "to") != 0)
-                return cannot(p, n, d->onnx);
+                return net_cannot(p, n, d->onnx);
             continue;
         }
         if (!wanted || (literal && strcmp(d->net, "kernel") == 0)) {

@@ -34,7 +34,7 @@ def mutate(t):
             j = min(len(words), i + rng.randrange(1, 30))
             words[i:i] = words[i:j]
         else:
-            other = re.findall(rb"\w+|[^\w\s]|\s+", rng.choice(texts))
+            other = re.findall(rb"\w+|[^\w\s]|\s+", rng.choice(texts)) or [b""]
             words = words[:i] + other[rng.randrange(len(other)):]
         t = b"".join(words)
         if rng.random() < 0.1 and t:

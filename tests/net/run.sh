@@ -35,6 +35,9 @@ for f in *.net; do
     verdict "errors/$f" "${f%.net}.err" "$T/out"
 done
 
+"$CNNC" ../language/arithmetic.net --const=m=5 --dump=infer >/dev/null 2>"$T/out"
+verdict "errors/--const" const_option.err "$T/out"
+
 cd ../language || exit 1
 for f in *.net; do
     timeout 20 "$CNNC" "$f" --dump=infer >"$T/dump" 2>&1
