@@ -46,24 +46,6 @@ CNNC_INLINE void CNNC_FN(cnnc_dense_tile)(const struct cnnc_dense *g, const floa
             sums[i * 16 + r] = CNNC_VREDUCE_ADD(acc[r * N + i]);
 }
 
-/* Outputs k to k + 16 of N x's. */
-CNNC_INLINE void CNNC_FN(cnnc_dense_block)(const struct cnnc_dense *g, const float *w, const float *bias, const struct cnnc_stage_args *args,
-                                           const float *x, float *y, ptrdiff_t at, int k, const int R, const int N)
-{
-    float sums[3 * 16];
-    for (int r = 0; r < 16 && k + r < g->oc; r += R)
-        CNNC_FN(cnnc_dense_tile)(g, w, x, k + r, R, N, sums + r);
-    for (int i = 0; i < N; i++)
-        for (int r = 0; r < 16 && k + r < g->oc; r += CNNC_VL) {
-            const int n = (int)cnnc_min(CNNC_VL, g->oc - k - r);
-            cnnc_vf v = CNNC_VLOAD(sums + i * 16 + r);
-            if (bias)
-                v = CNNC_VADD(v, CNNC_VLOAD_N(bias + k + r, n));
-            v = CNNC_FN(cnnc_epilogue_n)(&g->ep, v, args, at + i * g->yn + k + r, k + r, n);
-            CNNC_VSTORE_N(y + i * g->yn + k + r, v, n);
-        }
-}
-
 CNNC_INLINE void CNNC_FN(cnnc_dense)(const struct cnnc_dense *g, const void *const in[], void *const out[], struct cnnc_thread t)
 {
     const float *x = (const float *)in[0], *w = (const float *)in[1], *bias = (const float *)in[2];
@@ -72,13 +54,26 @@ CNNC_INLINE void CNNC_FN(cnnc_dense)(const struct cnnc_dense *g, const void *con
     long b, last;
     cnnc_split((g->oc + 15) / 16, t, &b, &last);
     for (; b < last; b++) {
-        const int k = (int)b * 16;
-        int i = 0;
-        if (g->n >= CNNC_DENSE_N)
-            for (; i + CNNC_DENSE_N <= g->n; i += CNNC_DENSE_N)
-                CNNC_FN(cnnc_dense_block)(g, w, bias, &args, x + i * g->xn, y + i * g->yn, i * g->yn, k, CNNC_DENSE_RN, CNNC_DENSE_N);
-        for (; i < g->n; i++)
-            CNNC_FN(cnnc_dense_block)(g, w, bias, &args, x + i * g->xn, y + i * g->yn, i * g->yn, k, CNNC_DENSE_R1, 1);
+        const int k = (int)b * 16, rows = (int)cnnc_min(16, g->oc - k);
+        float sums[3 * 16];
+        for (int i = 0; i < g->n;) {
+            const int batch = g->n - i >= CNNC_DENSE_N ? CNNC_DENSE_N : 1;
+            if (g->n >= CNNC_DENSE_N && batch > 1)
+                for (int r = 0; r < rows; r += CNNC_DENSE_RN)
+                    CNNC_FN(cnnc_dense_tile)(g, w, x + i * g->xn, k + r, CNNC_DENSE_RN, CNNC_DENSE_N, sums + r);
+            else
+                for (int r = 0; r < rows; r += CNNC_DENSE_R1)
+                    CNNC_FN(cnnc_dense_tile)(g, w, x + i * g->xn, k + r, CNNC_DENSE_R1, 1, sums + r);
+            for (int end = i + batch, q = 0; i < end; i++, q += 16)
+                for (int r = 0; r < rows; r += CNNC_VL) {
+                    const int n = (int)cnnc_min(CNNC_VL, rows - r);
+                    const ptrdiff_t at = i * g->yn + k + r;
+                    cnnc_vf v = CNNC_VLOAD(sums + q + r);
+                    if (bias)
+                        v = CNNC_VADD(v, CNNC_VLOAD_N(bias + k + r, n));
+                    CNNC_VSTORE_N(y + at, CNNC_FN(cnnc_epilogue_n)(&g->ep, v, &args, at, k + r, n), n);
+                }
+        }
     }
 }
 

@@ -15,6 +15,28 @@ struct CNNC_FN(cnnc_gemm_panel) {
     long j, columns;
 };
 
+/* Vector v of row i, from the panel's column q on, into y. */
+CNNC_INLINE void CNNC_FN(cnnc_gemm_store)(const struct cnnc_gemm *g, const struct CNNC_FN(cnnc_gemm_panel) *p, cnnc_vf v, long i, int q,
+                                          long k, long kc)
+{
+    const int n = (int)cnnc_max(0, cnnc_min(CNNC_VL, p->columns - q));
+    float *y = p->y + i * g->n + q;
+    if (n == 0)
+        return;
+    if (k > 0)
+        v = CNNC_VADD(v, CNNC_VLOAD_N(y, n));
+    if (k + kc == g->k) {
+        if (g->alpha != 1)
+            v = CNNC_VMUL(v, CNNC_VSET1(g->alpha));
+        if (p->c && g->cj)
+            v = CNNC_VFMA(CNNC_VSET1(g->beta), CNNC_VLOAD_N(p->c + i * g->ci + q, n), v);
+        else if (p->c)
+            v = CNNC_VADD(v, CNNC_VSET1(g->beta * p->c[i * g->ci]));
+        v = CNNC_FN(cnnc_epilogue_n)(&g->ep, v, p->args, p->at + i * g->n + q, p->j + q, n);
+    }
+    CNNC_VSTORE_N(y, v, n);
+}
+
 /* Rows i to i + MR of the panel, products k to k + kc; the panel's rows are `step` apart. */
 CNNC_INLINE void CNNC_FN(cnnc_gemm_tile)(const struct cnnc_gemm *g, const struct CNNC_FN(cnnc_gemm_panel) *p, const float *b, ptrdiff_t step,
                                          long i, long k, long kc, const int MR)
@@ -33,26 +55,12 @@ CNNC_INLINE void CNNC_FN(cnnc_gemm_tile)(const struct cnnc_gemm *g, const struct
                 acc[r * CNNC_TILE_V + q] = CNNC_VFMA(s, v[q], acc[r * CNNC_TILE_V + q]);
         }
     }
-    CNNC_UNROLL for (int r = 0; r < MR; r++)
-        CNNC_UNROLL for (int q = 0; q < CNNC_TILE_V; q++) {
-            const int n = (int)cnnc_max(0, cnnc_min(CNNC_VL, p->columns - q * CNNC_VL));
-            float *y = p->y + (i + r) * g->n + q * CNNC_VL;
-            cnnc_vf v = acc[r * CNNC_TILE_V + q];
-            if (n > 0) {
-                if (k > 0)
-                    v = CNNC_VADD(v, CNNC_VLOAD_N(y, n));
-                if (k + kc == g->k) {
-                    if (g->alpha != 1)
-                        v = CNNC_VMUL(v, CNNC_VSET1(g->alpha));
-                    if (p->c && g->cj)
-                        v = CNNC_VFMA(CNNC_VSET1(g->beta), CNNC_VLOAD_N(p->c + (i + r) * g->ci + q * CNNC_VL, n), v);
-                    else if (p->c)
-                        v = CNNC_VADD(v, CNNC_VSET1(g->beta * p->c[(i + r) * g->ci]));
-                    v = CNNC_FN(cnnc_epilogue_n)(&g->ep, v, p->args, p->at + (i + r) * g->n + q * CNNC_VL, p->j + q * CNNC_VL, n);
-                }
-                CNNC_VSTORE_N(y, v, n);
-            }
-        }
+    /* through memory, so that what follows is there once and not for each register */
+    float tile[CNNC_TILE_ACC * CNNC_VL];
+    CNNC_UNROLL for (int r = 0; r < MR * CNNC_TILE_V; r++)
+        CNNC_VSTORE(tile + r * CNNC_VL, acc[r]);
+    for (int r = 0; r < MR * CNNC_TILE_V; r++)
+        CNNC_FN(cnnc_gemm_store)(g, p, CNNC_VLOAD(tile + r * CNNC_VL), i + r / CNNC_TILE_V, r % CNNC_TILE_V * CNNC_VL, k, kc);
 }
 
 CNNC_INLINE void CNNC_FN(cnnc_gemm_pack)(const struct cnnc_gemm *g, const float *b, long columns, long kc, float *to)
