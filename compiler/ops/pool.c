@@ -112,6 +112,34 @@ static bool adaptive_infer(struct graph *g, struct node *n)
     return true;
 }
 
+/* Windows that divide the input evenly are ordinary ones, which ONNX has too; windows of one element are none. */
+static bool adaptive_expand(struct graph *g, struct node *n)
+{
+    const struct tensor *x = n->in[0], *y = n->out[0];
+    int64_t size[3];
+    bool same = true;
+    for (int i = 2; i < x->rank; i++) {
+        if (x->dim[i] % y->dim[i] != 0)
+            return false;
+        size[i - 2] = x->dim[i] / y->dim[i];
+        same = same && size[i - 2] == 1;
+    }
+    const bool max = pool_op(n) == CNNC_POOL_MAX;
+    struct node *p = node_insert_before(g, n, op_by_onnx(same ? "Identity" : max ? "MaxPool" : "AveragePool"), n->name);
+    node_input(g, p, n->in[0]);
+    if (!same) {
+        set_attr_ints(g, p, "kernel_shape", x->rank - 2, size);
+        set_attr_ints(g, p, "strides", x->rank - 2, size);
+    }
+    struct tensor *now = node_output(g, p, y->name);
+    if (!p->op->infer(g, p))
+        return false;
+    now->span = y->span;
+    replace_tensor(g, n->out[0], now);
+    node_remove(g, n);
+    return true;
+}
+
 /* ---- geometry --------------------------------------------------------------------------------------------------- */
 
 static void pool_fill(const struct node *n, void *geometry, const struct target *target)
@@ -331,8 +359,8 @@ POOL(op_lp_pool, "LpPool", "lppool", "lp_pool", "p-norm of each window", WINDOWS
 POOL(op_global_average_pool, "GlobalAveragePool", "globalavgpool", "global_avgpool|gap", "mean of each channel", .infer = global_infer);
 POOL(op_global_max_pool, "GlobalMaxPool", "globalmaxpool", "global_maxpool", "largest value of each channel", .infer = global_infer);
 POOL(op_global_lp_pool, "GlobalLpPool", "globallppool", "global_lppool", "p-norm of each channel", .infer = global_infer, ATTRS(global_lp_attrs));
-POOL(op_adaptive_average_pool, "AdaptiveAveragePool", "adaptive_avgpool", "adaptive_avg_pool", "means over windows that divide the input into the given number", .infer = adaptive_infer, ATTRS(adaptive_attrs));
-POOL(op_adaptive_max_pool, "AdaptiveMaxPool", "adaptive_maxpool", "adaptive_max_pool", "maxima over windows that divide the input into the given number", .infer = adaptive_infer, ATTRS(adaptive_attrs));
+POOL(op_adaptive_average_pool, "AdaptiveAveragePool", "adaptive_avgpool", "adaptive_avg_pool", "means over windows that divide the input into the given number", .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));
+POOL(op_adaptive_max_pool, "AdaptiveMaxPool", "adaptive_maxpool", "adaptive_max_pool", "maxima over windows that divide the input into the given number", .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));
 /* clang-format on */
 
 static const struct attr_def unpool_attrs[] = {
