@@ -71,6 +71,8 @@ struct cnnc_conv {
     int flat;                           /* 1x1, stride 1, rows without gaps: the pixels of a plane are one row */
     int passes;                         /* passes over the input channels, when their weights overflow the cache */
     int clip;                           /* depthwise: x has no halo */
+    int winograd;                       /* Winograd: outputs per tile and dimension, 2 or 4 */
+    int tile_block;                     /* Winograd: tiles computed together; not literal */
 };
 
 /* ---- epilogues ---- */
@@ -216,6 +218,15 @@ CNNC_INLINE long cnnc_first_rows(const struct cnnc_conv *g)
 CNNC_INLINE size_t cnnc_conv_first_scratch(const struct cnnc_conv *g)
 {
     return (size_t)(g->kd * ((cnnc_first_rows(g) - 1) * g->sh + (g->kh - 1) * g->dh + 1) * g->ic * cnnc_first_width(g)) * sizeof(float);
+}
+
+/* ---- Winograd ---- */
+
+/* Room for the transforms of a block of tiles, rounded up to the register tiles of any level. */
+CNNC_INLINE size_t cnnc_winograd_scratch(const struct cnnc_conv *g)
+{
+    const size_t s = (size_t)(g->winograd + 2) * (size_t)(g->winograd + 2), tiles = (size_t)g->tile_block + 28;
+    return s * tiles * (size_t)(cnnc_blocks(g->ic) + cnnc_blocks(g->oc)) * CNNC_B * sizeof(float);
 }
 
 #endif

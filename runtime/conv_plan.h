@@ -126,4 +126,44 @@ CNNC_INLINE void cnnc_pack_depthwise(const struct cnnc_conv *g, const float *w, 
                 *packed++ = c < g->oc ? w[(size_t)c * taps + t] : 0;
 }
 
+/* ---- Winograd ---- */
+
+/* g->winograd is the caller's choice. Blocks are as equal as can be, of some 28 tiles: enough that weights which come from memory are
+ * worth their way, few enough that the transforms stay in the cache. */
+CNNC_INLINE void cnnc_winograd_plan(struct cnnc_conv *g)
+{
+    const int m = g->winograd, tiles = ((g->oh + m - 1) / m) * ((g->ow + m - 1) / m);
+    const int most = tiles <= 56 || g->ic + g->oc <= 128 ? 56 : 28, blocks = (tiles + most - 1) / most;
+    g->flat = 0, g->passes = 1, g->ic_tail = g->ic % CNNC_B;
+    g->tile_block = (tiles + blocks - 1) / blocks;
+    g->tile_ocb = cnnc_plan_ocb(cnnc_blocks(g->oc), g->tile_block);
+    g->tile_w = cnnc_plan_tile_w(g->tile_block, g->tile_ocb);
+}
+CNNC_INLINE size_t cnnc_winograd_weights_size(const struct cnnc_conv *g)
+{
+    return (size_t)(g->winograd + 2) * (size_t)(g->winograd + 2) * (size_t)cnnc_blocks(g->oc) * (size_t)g->ic * CNNC_B;
+}
+/* U = G w G^T, in double: [OC][IC][3][3] -> [(m + 2)^2][OC / B][IC][B] */
+CNNC_INLINE void cnnc_winograd_weights(const struct cnnc_conv *g, const float *w, float *U)
+{
+    static const double G2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+    static const double G4[6][3] = {{1. / 4, 0, 0},           {-1. / 6, -1. / 6, -1. / 6}, {-1. / 6, 1. / 6, -1. / 6},
+                                    {1. / 24, 1. / 12, 1. / 6}, {1. / 24, -1. / 12, 1. / 6}, {0, 0, 1}};
+    const double(*G)[3] = g->winograd == 2 ? G2 : G4;
+    const int s = g->winograd + 2;
+    const size_t position = (size_t)cnnc_blocks(g->oc) * (size_t)g->ic * CNNC_B;
+    for (int o = 0; o < cnnc_blocks(g->oc) * CNNC_B; o++)
+        for (int i = 0; i < g->ic; i++) {
+            const size_t at = ((size_t)(o / CNNC_B) * g->ic + i) * CNNC_B + o % CNNC_B;
+            for (int r = 0; r < s; r++) {
+                double row[3] = {0, 0, 0};
+                const float *p = w + ((size_t)o * g->ic + i) * 9;
+                for (int c = 0; c < 3 && o < g->oc; c++)
+                    row[c] = (G[r][0] * p[c] + G[r][1] * p[3 + c]) + G[r][2] * p[6 + c];
+                for (int c = 0; c < s; c++)
+                    U[(r * s + c) * position + at] = (float)((row[0] * G[c][0] + row[1] * G[c][1]) + row[2] * G[c][2]);
+            }
+        }
+}
+
 #endif

@@ -3,6 +3,7 @@
 #include "conv_direct.h"
 #include "conv_first.h"
 #include "conv_plan.h"
+#include "conv_winograd.h"
 #include "depthwise.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,7 @@ static float *numbers(size_t n)
 struct layer {
     const char *name;
     kernel f;
-    int ic, h, oc, k, s, pad, add, groups, plain, clip;
+    int ic, h, oc, k, s, pad, add, groups, plain, clip, winograd;
     size_t (*scratch)(const struct cnnc_conv *);
     double weights; /* elements of the packed weights per element of the layer's; 0: 1 */
 };
@@ -81,7 +82,9 @@ static void measure(const struct layer *l)
     if (l->add)
         g.ep.s[g.ep.n++].op = CNNC_ST_ADD;
     g.ep.s[g.ep.n].op = CNNC_ST_CLAMP, g.ep.s[g.ep.n].a = 0, g.ep.s[g.ep.n++].b = INFINITY;
-    if (l->plain)
+    if (l->winograd)
+        g.winograd = l->winograd, cnnc_winograd_plan(&g);
+    else if (l->plain)
         cnnc_conv_first_plan(&g);
     else if (l->groups == l->ic)
         cnnc_depthwise_plan(&g);
@@ -162,6 +165,22 @@ DEPTHWISE(dw3w14c, 3, 1, 14, 1)
 DEPTHWISE(dw3w7, 3, 1, 7, 0)
 DEPTHWISE(dw5w14, 5, 1, 14, 0)
 
+#define WINOGRAD(name, M, W, OCB)                                                                                     \
+    static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)      \
+    {                                                                                                                 \
+        struct cnnc_conv k = *g;                                                                                      \
+        k.winograd = M, k.tile_w = W, k.tile_ocb = OCB, k.ic_tail = 0;                                                \
+        k.ep = (struct cnnc_epilogue)RELU;                                                                            \
+        CNNC_FN(cnnc_conv_winograd)(&k, in, out, t);                                                                  \
+    }
+WINOGRAD(f4, 4, 0, 2)
+WINOGRAD(f4w25, 4, 25, 2)
+WINOGRAD(f4w16, 4, 16, 2)
+WINOGRAD(f4w4, 4, 4, 4)
+WINOGRAD(f2, 2, 0, 2)
+WINOGRAD(f2w49, 2, 49, 2)
+WINOGRAD(f2w16, 2, 16, 2)
+
 static const struct layer layers[] = {
     {.name = "direct 3x3 64->64 @56", .f = k3, .ic = 64, .h = 56, .oc = 64, .k = 3, .s = 1, .pad = 1},
     {.name = "direct 3x3 128->128 @112", .f = k3, .ic = 128, .h = 112, .oc = 128, .k = 3, .s = 1, .pad = 1},
@@ -184,6 +203,20 @@ static const struct layer layers[] = {
     {.name = "direct 1x1 96->48 @56 v3", .f = k1v3, .ic = 96, .h = 56, .oc = 48, .k = 1, .s = 1},
     {.name = "direct 1x1 96->16 @56 v1", .f = k1v1, .ic = 96, .h = 56, .oc = 16, .k = 1, .s = 1},
     {.name = "direct 1x1/2 256->512 @56", .f = k1s2, .ic = 256, .h = 56, .oc = 512, .k = 1, .s = 2},
+#define W(m) .k = 3, .s = 1, .pad = 1, .winograd = m, .weights = (m + 2) * (m + 2) / 9.0 + 0.01, .scratch = cnnc_winograd_scratch
+    {.name = "winograd F4 64->64 @224", .f = f4, .ic = 64, .h = 224, .oc = 64, W(4)},
+    {.name = "winograd F4 64->64 @56", .f = f4, .ic = 64, .h = 56, .oc = 64, W(4)},
+    {.name = "winograd F4 128->128 @112", .f = f4, .ic = 128, .h = 112, .oc = 128, W(4)},
+    {.name = "winograd F4 128->128 @28", .f = f4w25, .ic = 128, .h = 28, .oc = 128, W(4)},
+    {.name = "winograd F4 256->256 @56", .f = f4, .ic = 256, .h = 56, .oc = 256, W(4)},
+    {.name = "winograd F4 512->512 @28", .f = f4w25, .ic = 512, .h = 28, .oc = 512, W(4)},
+    {.name = "winograd F4 256->256 @14", .f = f4w16, .ic = 256, .h = 14, .oc = 256, W(4)},
+    {.name = "winograd F4 512->512 @14", .f = f4w16, .ic = 512, .h = 14, .oc = 512, W(4)},
+    {.name = "winograd F4 512->512 @7", .f = f4w4, .ic = 512, .h = 7, .oc = 512, W(4)},
+    {.name = "winograd F2 64->64 @56", .f = f2, .ic = 64, .h = 56, .oc = 64, W(2)},
+    {.name = "winograd F2 256->256 @14", .f = f2w49, .ic = 256, .h = 14, .oc = 256, W(2)},
+    {.name = "winograd F2 512->512 @14", .f = f2w49, .ic = 512, .h = 14, .oc = 512, W(2)},
+    {.name = "winograd F2 512->512 @7", .f = f2w16, .ic = 512, .h = 7, .oc = 512, W(2)},
     {.name = "depthwise 3x3 144 @56", .f = dw3, .ic = 144, .h = 56, .oc = 144, .k = 3, .s = 1, .pad = 1, .groups = 144},
     {.name = "depthwise 3x3/2 96 @112", .f = dw3s2, .ic = 96, .h = 112, .oc = 96, .k = 3, .s = 2, .pad = 1, .groups = 96},
     {.name = "depthwise 3x3 384 @14", .f = dw3w14, .ic = 384, .h = 14, .oc = 384, .k = 3, .s = 1, .pad = 1, .groups = 384},

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: 0BSD
+ *
+ * Winograd convolution F(m x m, 3 x 3), m = k.winograd = 2 or 4: 3x3, stride 1, dilation 1, 2-D, one group, any padding. x is blocked and
+ * clipped at its border: no halo needed. Geometry struct cnnc_conv after cnnc_winograd_plan(); weights of cnnc_winograd_weights():
+ * [(m + 2)^2][OC / B][IC][B]; scratch cnnc_winograd_scratch().
+ *
+ * Blocks of k.tile_block tiles: their input transforms V (all input channels), a product with the weights for each of the (m + 2)^2 positions,
+ * M, and the output transforms with the epilogue. Threads share out blocks times output channels; one whose share begins or ends
+ * within a block transforms that block's input again. */
+#include "conv_tile.h"
+
+#ifndef CNNC_CONV_WINOGRAD_H
+#define CNNC_CONV_WINOGRAD_H
+
+/* o = B^T d */
+CNNC_INLINE void CNNC_FN(cnnc_winograd_in)(cnnc_vf *o, const cnnc_vf *d, const int m)
+{
+    if (m == 2) {
+        o[0] = CNNC_VSUB(d[0], d[2]);
+        o[1] = CNNC_VADD(d[1], d[2]);
+        o[2] = CNNC_VSUB(d[2], d[1]);
+        o[3] = CNNC_VSUB(d[1], d[3]);
+        return;
+    }
+    const cnnc_vf c2 = CNNC_VSET1(2), c4 = CNNC_VSET1(4), c5 = CNNC_VSET1(5);
+    cnnc_vf a = CNNC_VFNMA(c4, d[2], d[4]), b = CNNC_VFNMA(c4, d[1], d[3]);
+    cnnc_vf c = CNNC_VSUB(d[4], d[2]), e = CNNC_VMUL(c2, CNNC_VSUB(d[3], d[1]));
+    o[0] = CNNC_VFMA(c4, d[0], CNNC_VFNMA(c5, d[2], d[4]));
+    o[1] = CNNC_VADD(a, b);
+    o[2] = CNNC_VSUB(a, b);
+    o[3] = CNNC_VADD(c, e);
+    o[4] = CNNC_VSUB(c, e);
+    o[5] = CNNC_VFMA(c4, d[1], CNNC_VFNMA(c5, d[3], d[5]));
+}
+
+/* o = A^T d */
+CNNC_INLINE void CNNC_FN(cnnc_winograd_out)(cnnc_vf *o, const cnnc_vf *d, const int m)
+{
+    if (m == 2) {
+        o[0] = CNNC_VADD(CNNC_VADD(d[0], d[1]), d[2]);
+        o[1] = CNNC_VSUB(CNNC_VSUB(d[1], d[2]), d[3]);
+        return;
+    }
+    cnnc_vf a = CNNC_VADD(d[1], d[2]), b = CNNC_VSUB(d[1], d[2]), c = CNNC_VADD(d[3], d[4]), e = CNNC_VSUB(d[3], d[4]);
+    o[0] = CNNC_VADD(CNNC_VADD(d[0], a), c);
+    o[1] = CNNC_VFMA(CNNC_VSET1(2), e, b);
+    o[2] = CNNC_VFMA(CNNC_VSET1(4), c, a);
+    o[3] = CNNC_VADD(CNNC_VFMA(CNNC_VSET1(8), e, b), d[5]);
+}
+
+/* V of `n` tiles from tile t0 on: [(m + 2)^2][input blocks][TB][B]; the tiles from n to `padded` become zero. x: the image. */
+CNNC_INLINE void CNNC_FN(cnnc_winograd_input)(const struct cnnc_conv *k, const float *x, float *V, const int m, long t0, long n, long padded,
+                                              long TB)
+{
+    const int s = m + 2, blocks = cnnc_blocks(k->ic), across = (k->ow + m - 1) / m;
+    const ptrdiff_t position = (ptrdiff_t)blocks * TB * CNNC_B;
+    float border[6 * 6 * CNNC_B];
+    for (int ib = 0; ib < blocks; ib++) {
+        float *v = V + ib * TB * CNNC_B;
+        for (long t = 0; t < n; t++, v += CNNC_B) {
+            const long iy = (t0 + t) / across * m - k->ph, ix = (t0 + t) % across * m - k->pw;
+            const float *p = x + ib * k->x.c + iy * k->x.h + ix * CNNC_B;
+            ptrdiff_t row = k->x.h;
+            if (iy < 0 || ix < 0 || iy + s > k->ih || ix + s > k->iw) {
+                for (int r = 0; r < s; r++)
+                    for (int c = 0; c < s; c++) {
+                        float *b = border + (r * s + c) * CNNC_B;
+                        if (iy + r < 0 || iy + r >= k->ih || ix + c < 0 || ix + c >= k->iw)
+                            memset(b, 0, CNNC_B * sizeof *b);
+                        else
+                            memcpy(b, p + r * row + c * CNNC_B, CNNC_B * sizeof *b);
+                    }
+                p = border, row = s * CNNC_B;
+            }
+            for (int l = 0; l < CNNC_B; l += CNNC_VL) {
+                cnnc_vf d[6][6], e[6], f[6];
+                CNNC_UNROLL
+                for (int c = 0; c < s; c++) {
+                    CNNC_UNROLL
+                    for (int r = 0; r < s; r++)
+                        e[r] = CNNC_VLOAD(p + r * row + c * CNNC_B + l);
+                    CNNC_FN(cnnc_winograd_in)(f, e, m);
+                    CNNC_UNROLL
+                    for (int r = 0; r < s; r++)
+                        d[r][c] = f[r];
+                }
+                CNNC_UNROLL
+                for (int r = 0; r < s; r++) {
+                    CNNC_FN(cnnc_winograd_in)(f, d[r], m);
+                    CNNC_UNROLL
+                    for (int c = 0; c < s; c++)
+                        CNNC_VSTORE(v + (r * s + c) * position + l, f[c]);
+                }
+            }
+        }
+        for (int i = 0; n < padded && i < s * s; i++)
+            memset(v + i * position, 0, (size_t)(padded - n) * CNNC_B * sizeof *v);
+    }
+}
+
+/* M = V U for output vectors v0 to v1 */
+CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const float *V, const float *U, float *M, const int m,
+                                                const int NW, const int NV, long v0, long v1, long n, long TB)
+{
+    const int s = m + 2, in = cnnc_blocks(k->ic), full = k->ic_tail ? in - 1 : in, on = cnnc_blocks(k->oc);
+    const ptrdiff_t wo = (ptrdiff_t)k->ic * CNNC_B;
+    for (int i = 0; i < s * s; i++)
+        for (long v = v0; v < v1; v += NV) {
+            const long ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
+            for (long t = 0; t < n; t += NW) {
+                const float *x = V + ((ptrdiff_t)i * in * TB + t) * CNNC_B, *w = U + (i * on + ob) * wo + lane;
+                float *y = M + ((i * on + ob) * TB + t) * CNNC_B + lane;
+                cnnc_vf acc[CNNC_TILE_ACC];
+                CNNC_FN(cnnc_tile_bias)(acc, NULL, NW, NV);
+                for (int ib = 0; ib < full; ib++, x += TB * CNNC_B, w += CNNC_B * CNNC_B)
+                    CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, CNNC_B, wo, CNNC_B);
+                if (k->ic_tail)
+                    CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, CNNC_B, wo, k->ic_tail);
+                CNNC_FN(cnnc_tile_store)(acc, y, NW, NV, CNNC_B, TB * CNNC_B, 0);
+            }
+        }
+}
+
+/* y = epilogue(bias + A^T M A). y and args: the image. */
+CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const float *M, const float *bias, float *y,
+                                               struct cnnc_stage_args args, const int m, long v0, long v1, long t0, long n, long TB)
+{
+    const int s = m + 2, on = cnnc_blocks(k->oc), across = (k->ow + m - 1) / m;
+    const ptrdiff_t position = (ptrdiff_t)on * TB * CNNC_B;
+    for (long v = v0; v < v1; v++) {
+        const long ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
+        const cnnc_vf b = bias ? CNNC_VLOAD(bias + ob * CNNC_B + lane) : CNNC_VZERO();
+        const struct cnnc_stage_args block = cnnc_stage_args_at(&k->ep, args, ob * k->add.c + lane, ob * CNNC_B + lane);
+        const int lanes = (int)(k->oc - ob * CNNC_B - lane);
+        for (long t = 0; t < n; t++) {
+            const long oy = (t0 + t) / across * m, ox = (t0 + t) % across * m;
+            const float *mp = M + (ob * TB + t) * CNNC_B + lane;
+            float *yp = y + ob * k->y.c + oy * k->y.h + ox * CNNC_B + lane;
+            const struct cnnc_stage_args here = cnnc_stage_args_at(&k->ep, block, oy * k->add.h + ox * CNNC_B, 0);
+            cnnc_vf d[4][6], e[6], f[4];
+            CNNC_UNROLL
+            for (int c = 0; c < s; c++) {
+                CNNC_UNROLL
+                for (int r = 0; r < s; r++)
+                    e[r] = CNNC_VLOAD(mp + (r * s + c) * position);
+                CNNC_FN(cnnc_winograd_out)(f, e, m);
+                CNNC_UNROLL
+                for (int r = 0; r < m; r++)
+                    d[r][c] = f[r];
+            }
+            if (cnnc_epilogue_is_cheap(&k->ep) && oy + m <= k->oh && ox + m <= k->ow &&
+                (cnnc_epilogue_zero(&k->ep) || lanes >= CNNC_VL)) {
+                CNNC_UNROLL
+                for (int r = 0; r < m; r++) {
+                    CNNC_FN(cnnc_winograd_out)(f, d[r], m);
+                    CNNC_UNROLL
+                    for (int c = 0; c < m; c++)
+                        CNNC_VSTORE(yp + r * k->y.h + c * CNNC_B, CNNC_FN(cnnc_epilogue)(&k->ep, CNNC_VADD(f[c], b), &here,
+                                                                                         r * k->add.h + c * CNNC_B, 0));
+                }
+            } else { /* at the border, or long stages: through memory */
+                float tile[4 * 4 * CNNC_VL];
+                CNNC_UNROLL
+                for (int r = 0; r < m; r++) {
+                    CNNC_FN(cnnc_winograd_out)(f, d[r], m);
+                    CNNC_UNROLL
+                    for (int c = 0; c < m; c++)
+                        CNNC_VSTORE(tile + (r * m + c) * CNNC_VL, CNNC_VADD(f[c], b));
+                }
+                for (int r = 0; r < m && oy + r < k->oh; r++)
+                    for (int c = 0; c < m && ox + c < k->ow; c++) {
+                        float *to = yp + r * k->y.h + c * CNNC_B;
+                        CNNC_VSTORE(to, CNNC_FN(cnnc_epilogue)(&k->ep, CNNC_VLOAD(tile + (r * m + c) * CNNC_VL), &here,
+                                                               r * k->add.h + c * CNNC_B, 0));
+                        for (int l = lanes; !cnnc_epilogue_zero(&k->ep) && l < CNNC_VL; l++)
+                            to[l < 0 ? 0 : l] = 0;
+                    }
+            }
+        }
+    }
+}
+
+CNNC_INLINE void CNNC_FN(cnnc_conv_winograd)(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)
+{
+    const struct cnnc_conv *k = g;
+    const int m = k->winograd, NV = CNNC_FN(cnnc_tile_nv)(k->tile_ocb), NW = CNNC_FN(cnnc_tile_nw)(k->tile_w, NV);
+    const long TB = (k->tile_block + NW - 1) / NW * NW; /* whole register tiles */
+    const long tiles = (long)((k->oh + m - 1) / m) * ((k->ow + m - 1) / m), blocks = (tiles + TB - 1) / TB;
+    const long vectors = cnnc_blocks(k->oc) * CNNC_VPB / NV;
+    const struct cnnc_stage_args args = cnnc_stage_args(&k->ep, in, 3);
+    float *V = (float *)t.scratch, *M = V + (m + 2) * (m + 2) * TB * cnnc_blocks(k->ic) * CNNC_B;
+    long first, last;
+    cnnc_split(k->n * blocks * vectors, t, &first, &last);
+    for (long u = first; u < last;) {
+        const long v0 = u % vectors, b = u / vectors % blocks, n = u / vectors / blocks, v1 = cnnc_min(vectors, v0 + last - u);
+        const long t0 = b * TB, count = cnnc_min(TB, tiles - t0);
+        CNNC_FN(cnnc_winograd_input)(k, (const float *)in[0] + n * k->x.n, V, m, t0, count, (count + NW - 1) / NW * NW, TB);
+        CNNC_FN(cnnc_winograd_product)(k, V, (const float *)in[1], M, m, NW, NV, v0 * NV, v1 * NV, count, TB);
+        CNNC_FN(cnnc_winograd_output)(k, M, (const float *)in[2], (float *)out[0] + n * k->y.n,
+                                      cnnc_stage_args_at(&k->ep, args, n * k->add.n, 0), m, v0 * NV, v1 * NV, t0, count, TB);
+        u += v1 - v0;
+    }
+}
+#endif

@@ -1,0 +1,64 @@
+/* Winograd convolution against the reference in double.
+ * Build: gcc -O2 -Iruntime [-march=native | -mavx2 -mfma | -DCNNC_SIMD=0] tests/kernels/winograd.c -lm */
+#include "conv_winograd.h"
+#include "conv_test.h"
+
+#define ANY(name, M, W, OCB, EP)                                                                                     \
+    static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)    \
+    {                                                                                                                \
+        struct cnnc_conv k = *g;                                                                                     \
+        k.winograd = M, k.tile_w = W, k.tile_ocb = OCB;                                                              \
+        k.ep = (struct cnnc_epilogue)EP;                                                                             \
+        CNNC_FN(cnnc_conv_winograd)(&k, in, out, t);                                                                 \
+    }
+#define NONE {.n = 0}
+#define ADD_RELU {.n = 2, .s = {{CNNC_ST_ADD, 0, 0}, {CNNC_ST_CLAMP, 0, INFINITY}}}
+#define SIGMOID {.n = 1, .s = {{CNNC_ST_SIGMOID, 0, 0}}}
+ANY(f2n, 2, 3, 1, NONE) ANY(f2s, 2, 3, 1, SIGMOID) ANY(f2a, 2, 3, 1, ADD_RELU)
+ANY(f4n, 4, 3, 1, NONE) ANY(f4s, 4, 3, 1, SIGMOID) ANY(f4a, 4, 3, 1, ADD_RELU)
+ANY(f4v2, 4, 0, 2, ADD_RELU)
+ANY(f2v2, 2, 49, 2, NONE)
+static const kernel kernels[2][3] = {{f2n, f2s, f2a}, {f4n, f4s, f4a}};
+static int size_m;
+
+static void any(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)
+{
+    kernels[size_m == 4][g->ep.n](g, in, out, t);
+}
+static void plan(struct cnnc_conv *g)
+{
+    g->winograd = size_m;
+    cnnc_winograd_plan(g);
+}
+
+int main(void)
+{
+    struct how how = {"winograd", any, CNNC_B, 1, 0, 0, 0, 1, plan, cnnc_winograd_weights_size, cnnc_winograd_weights,
+                      cnnc_winograd_scratch, 2e-5}; /* an output at the border has few terms, and the error of its whole tile */
+    int turn = 0;
+    for (size_m = 2; size_m <= 4; size_m += 2)
+        for (int p = 0; p <= 2; p++)
+            for (int h = 1; h <= 13; h++)
+                for (int w = h; w <= h + 8; w += 4) {
+                    static const int ch[][2] = {{1, 1}, {3, 5}, {16, 16}, {17, 33}, {40, 20}};
+                    const int *c = ch[turn++ % 5];
+                    struct cnnc_conv g = conv2d(1 + turn % 2, c[0], h, w, c[1], 3, 1, p, 1, 1);
+                    if (h + 2 * p < 3 || w + 2 * p < 3)
+                        continue;
+                    how.threads = 1 + turn % 3, how.y_halo = turn % 2, how.in_place = turn % 5 == 0;
+                    if (turn % 3 == 1)
+                        g = with(g, CNNC_ST_SIGMOID, 0, 0);
+                    if (turn % 3 == 2)
+                        g = with(with(g, CNNC_ST_ADD, 0, 0), CNNC_ST_CLAMP, 0, INFINITY);
+                    run_case(g, &how);
+                }
+    for (how.threads = 1; how.threads <= 3; how.threads++) {
+        size_m = 4, how.f = f4v2;
+        run_case(with(with(conv2d(2, 48, 46, 46, 64, 3, 1, 1, 1, 1), CNNC_ST_ADD, 0, 0), CNNC_ST_CLAMP, 0, INFINITY), &how);
+        size_m = 2, how.f = f2v2;
+        run_case(conv2d(1, 48, 14, 14, 32, 3, 1, 1, 1, 1), &how);
+    }
+    printf("winograd level %d, block %d: %d passed, %d failed\n", CNNC_LEVEL, CNNC_B, passed, failed);
+    return failed != 0;
+}
+#include "simd_end.h"
