@@ -35,7 +35,7 @@ COMPILER_FLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(INCLUDE) -DCNNC_SIMD=0 -DCNNC_B=
 LIBS = -lprotobuf-c -ljansson -lm
 
 cnnc: $(B)/cnnc
-	@cp $< $@
+	@cp $< $@.new && mv -f $@.new $@
 
 $(B)/cnnc: $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
