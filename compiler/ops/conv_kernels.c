@@ -22,7 +22,7 @@
     FIELD(struct cnnc_conv, add, F_VIEW), FIELD_LIT(struct cnnc_conv, ep, F_EPILOGUE),                                 \
     FIELD_LIT(struct cnnc_conv, tile_w, F_INT), FIELD_LIT(struct cnnc_conv, tile_ocb, F_INT),                          \
     FIELD_LIT(struct cnnc_conv, ic_tail, F_INT), FIELD_LIT(struct cnnc_conv, flat, F_INT),                             \
-    FIELD_LIT(struct cnnc_conv, passes, F_INT)
+    FIELD_LIT(struct cnnc_conv, passes, F_INT), FIELD_LIT(struct cnnc_conv, clip, F_INT)
 
 static const struct field conv_fields[] = {CONV_FIELDS};
 static const struct geometry conv_geometry = {"cnnc_conv", sizeof(struct cnnc_conv), conv_fields, COUNT(conv_fields)};
@@ -117,6 +117,51 @@ static double direct_cost(const struct node *n, const struct target *t)
 
 static void direct_prepare(struct graph *g, struct node *n, const struct target *t) { prepare_blocked(g, n, t, "direct"); }
 
+/* ---- first layer ------------------------------------------------------------------------------------------------ */
+
+static bool first_match(const struct node *n, const struct target *t)
+{
+    return t->block == 16 && is_float(n) && n->in[0]->dim[1] <= 4 && attr_i(n, "group") == 1;
+}
+
+static double first_cost(const struct node *n, const struct target *t)
+{
+    return 3e-7 + macs(n) * (double)blocks_of(n->out[0]->dim[1], t) / (double)n->out[0]->dim[1] / 45e9;
+}
+
+static void first_fill(const struct node *n, void *geometry, const struct target *t)
+{
+    conv_fill(n, geometry, t);
+    cnnc_conv_first_plan(geometry);
+}
+
+static size_t first_scratch(const void *geometry) { return cnnc_conv_first_scratch(geometry); }
+static void first_prepare(struct graph *g, struct node *n, const struct target *t) { prepare_blocked(g, n, t, "first"); }
+
+/* ---- depthwise -------------------------------------------------------------------------------------------------- */
+
+static bool depthwise_match(const struct node *n, const struct target *t)
+{
+    const int64_t groups = attr_i(n, "group");
+    return t->block == 16 && is_float(n) && groups > 1 && groups == n->in[0]->dim[1] && groups == n->out[0]->dim[1];
+}
+
+static double depthwise_cost(const struct node *n, const struct target *t)
+{
+    return 3e-7 + macs(n) * (double)blocks_of(n->out[0]->dim[1], t) / (double)n->out[0]->dim[1] / 15e9;
+}
+
+static void depthwise_fill(const struct node *n, void *geometry, const struct target *t)
+{
+    conv_fill(n, geometry, t);
+    cnnc_depthwise_plan(geometry);
+}
+
+static void depthwise_prepare(struct graph *g, struct node *n, const struct target *t)
+{
+    prepare_blocked(g, n, t, "depthwise");
+}
+
 /* ---- plain ------------------------------------------------------------------------------------------------------ */
 
 static const enum dtype plain_types[] = {DT_F32, DT_F64, DT_F16, DT_BF16};
@@ -180,6 +225,12 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
     {.name = "conv_direct", .part = "conv_direct.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = direct_match, .cost = direct_cost,
      .halo = padding_halo, .prepare = direct_prepare, .fill = conv_fill},
+    {.name = "conv_first", .part = "conv_first.h", .geometry = &conv_geometry, .in_layout = LAYOUT_PLAIN,
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = first_match, .cost = first_cost,
+     .prepare = first_prepare, .fill = first_fill, .scratch = first_scratch},
+    {.name = "depthwise", .part = "depthwise.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = depthwise_match, .cost = depthwise_cost,
+     .halo = padding_halo, .prepare = depthwise_prepare, .fill = depthwise_fill},
     {.part = "conv_plain.h", .geometry = &conv_geometry, .epilogue = true, .views = true, .match = plain_match,
      .cost = plain_cost, .prepare = plain_prepare, .fill = conv_fill, .name_of = plain_name, .run = plain_run},
 };

@@ -20,6 +20,8 @@ static const struct form {
     size_fn *size;
 } forms[] = {
     {"direct", cnnc_pack_conv, cnnc_pack_conv_size},
+    {"first", cnnc_pack_conv_first, cnnc_pack_conv_first_size},
+    {"depthwise", cnnc_pack_depthwise, cnnc_pack_depthwise_size},
 };
 
 static const struct form *find_form(const char *name)
