@@ -31,7 +31,7 @@ static const struct target targets[] = {
     {.name = "cortex-m", .block = 1, .winograd = false, .fuse = true, .max_error = 1e-4},
 };
 
-enum { OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE, OPT_FIX_INPUT, OPT_VERIFY, OPT_HELP_OPS, OPT_CONST, OPT_EMIT };
+enum { OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_DISPATCH, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE, OPT_FIX_INPUT, OPT_VERIFY, OPT_HELP_OPS, OPT_CONST, OPT_EMIT };
 
 static const struct argp_option option_table[] = {
     {"output", 'o', "FILE.c", 0, "write the C here; FILE.h and, for big networks, FILE.weights beside it", 0},
@@ -46,6 +46,7 @@ static const struct argp_option option_table[] = {
     {"verify", OPT_VERIFY, "FOLDER", 0, "compile, build with $CC and $CFLAGS, run on FOLDER/input_0.pb (or .npy) ..., compare with output_0.pb ...", 0},
     {"emit", OPT_EMIT, "c|onnx|net", 0, "what to write with -o (default c); net: a .net, with its parameters as .safetensors beside it", 0},
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
+    {"dispatch", OPT_DISPATCH, NULL, 0, "on x86: AVX-512, AVX2 and SSE2 code in one file, chosen at run time", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
     {"const", OPT_CONST, "NAME=VALUE", 0, ".net: another value for a constant of the network", 0},
     {"help-ops", OPT_HELP_OPS, "LAYER", OPTION_ARG_OPTIONAL, "list the layers of the .net language, or one with its arguments", 0},
@@ -73,6 +74,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "--help-ops=%s: there is no such layer", arg);
         exit(0);
     case OPT_DUMP: o->dump = arg; return 0;
+    case OPT_DISPATCH: o->dispatch = true; return 0;
     case OPT_NO_FUSE: o->target.fuse = false; return 0;
     case OPT_SEED:
         o->seed = strtoull(arg, &end, 0);

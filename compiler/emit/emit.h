@@ -26,7 +26,7 @@ bool emit(struct graph *g, const struct options *o);
 
 /* Prints the runtime headers that define these parts, those they include first, each once. */
 void parts_need(struct strbuf *list, const char *part);
-bool parts_print(FILE *f, const char *list);
+bool parts_print(FILE *f, const char *list, bool again); /* again: only those that every instruction set needs */
 
 void emit_layers(struct emitter *e);       /* fills defines, instances, layers */
 void emit_api(const struct emitter *e, FILE *f);

@@ -114,6 +114,33 @@ static void print_extents(struct strbuf *b, const struct geometry *t, const char
     }
 }
 
+/* The name of a function that exists once per instruction set (--dispatch). */
+static const char *fn(struct emitter *e, const char *name)
+{
+    return e->o->dispatch ? arena_printf(&e->arena, "CNNC_FN(%s)", name) : arena_strdup(&e->arena, name);
+}
+
+/* A template's lines, with the names that they define wrapped likewise. */
+static const char *define_text(struct emitter *e, const char *define)
+{
+    struct strbuf b = {0};
+    for (const char *p = define; *p;) {
+        const size_t line = strcspn(p, "\n") + (p[strcspn(p, "\n")] == '\n');
+        const char *open = memchr(p, '(', line);
+        if (e->o->dispatch && open && strncmp(open + 1, "CNNC_FN(", 8) != 0) {
+            const size_t name = strcspn(open + 1, ",)");
+            sb_addf(&b, "%.*sCNNC_FN(%.*s)%.*s", (int)(open + 1 - p), p, (int)name, open + 1,
+                    (int)(line - name - (size_t)(open + 1 - p)), open + 1 + name);
+        } else {
+            sb_addn(&b, p, line);
+        }
+        p += line;
+    }
+    const char *text = arena_strdup(&e->arena, b.s ? b.s : "");
+    sb_free(&b);
+    return text;
+}
+
 /* ---- instances -------------------------------------------------------------------------------------------------- */
 
 /* The name of the function that a layer calls; the instance is printed when it is new. */
@@ -138,14 +165,14 @@ static const char *instance(struct emitter *e, const struct node *n, const struc
     (void)n;
     if (!literals) {
         sb_free(&body);
-        return arena_strdup(&e->arena, function);
+        return fn(e, function);
     }
     struct strbuf text = {0};
     sb_addf(&text,
             "(const struct %s *g, const void *const in[], void *const out[], struct cnnc_thread t)\n"
             "{\n"
             "    struct %s k = *g;\n%s    %s(&k, in, out, t);\n}\n",
-            t->type, t->type, body.s, function);
+            t->type, t->type, body.s, fn(e, function));
     sb_free(&body);
     const char *found = e->instances.s ? strstr(e->instances.s, text.s) : NULL;
     const char *name;
@@ -159,6 +186,7 @@ static const char *instance(struct emitter *e, const struct node *n, const struc
         for (const char *p = e->instances.s; p && (p = strstr(p, "CNNC_NOINLINE")); p++)
             count++;
         name = arena_printf(&e->arena, "%s_%s_%d", e->name, function + (strncmp(function, "cnnc_", 5) == 0 ? 5 : 0), count);
+        name = fn(e, name);
         sb_addf(&e->instances, "\nCNNC_NOINLINE void %s%s", name, text.s);
     }
     sb_free(&text);
@@ -303,8 +331,9 @@ static void emit_layer(struct emitter *e, const struct node *n)
         k->name_of(n, &function, &define);
     else
         sb_addf(&function, "cnnc_%s", k->name);
-    if (define.s && !(e->defines.s && strstr(e->defines.s, define.s)))
-        sb_add(&e->defines, define.s);
+    const char *text = define_text(e, define.s ? define.s : "");
+    if (*text && !(e->defines.s && strstr(e->defines.s, text)))
+        sb_add(&e->defines, text);
     char *geometry = xcalloc(1, k->geometry ? k->geometry->size : 1);
     if (k->fill)
         k->fill(n, geometry, &e->o->target);
@@ -312,7 +341,8 @@ static void emit_layer(struct emitter *e, const struct node *n)
 
     struct strbuf *b = &e->layers;
     print_comment(e, n);
-    sb_addf(b, "static void %s_%s(const %s_ctx *ctx, struct cnnc_thread t)\n{\n", e->name, e->layer[n->step], e->name);
+    sb_addf(b, "static void %s(const %s_ctx *ctx, struct cnnc_thread t)\n{\n",
+            fn(e, arena_printf(&e->arena, "%s_%s", e->name, e->layer[n->step])), e->name);
     if (k->geometry) {
         sb_addf(b, "    static const struct %s geometry = {", k->geometry->type);
         print_extents(b, k->geometry, geometry);
@@ -323,7 +353,7 @@ static void emit_layer(struct emitter *e, const struct node *n)
         print_halo(e, n->out[0]);
     print_operands(e, n);
     if (halo)
-        sb_add(b, "    cnnc_halo(&halo, in, out, t);\n");
+        sb_addf(b, "    %s(&halo, in, out, t);\n", fn(e, "cnnc_halo"));
     sb_addf(b, "    %s(%s, in, out, t);\n}\n", name, k->geometry ? "&geometry" : "NULL");
     free(geometry);
     sb_free(&function);
@@ -358,6 +388,8 @@ void emit_layers(struct emitter *e)
 {
     name_layers(e);
     need_part(e, "base.h");
+    if (e->o->dispatch)
+        need_part(e, "simd.h"); /* first: it says what CNNC_FN appends */
     for (int i = 0; i < e->g->nodes; i++)
         if (e->g->node[i]->step >= 0)
             emit_layer(e, e->g->node[i]);

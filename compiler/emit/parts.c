@@ -44,12 +44,23 @@ void parts_need(struct strbuf *list, const char *part)
         sb_addf(list, "%s\n", part);
 }
 
-bool parts_print(FILE *f, const char *list)
+/* Does the part have kernels, of which every instruction set needs its own? */
+static bool repeats(const struct runtime_text *t)
+{
+    for (int i = 0; t->lines[i]; i++)
+        if (strstr(t->lines[i], "CNNC_FN(") || strncmp(t->name, "simd", 4) == 0)
+            return true;
+    return false;
+}
+
+bool parts_print(FILE *f, const char *list, bool again)
 {
     char name[64];
     for (const char *p = list; p && *p; p += strcspn(p, "\n"), p += *p == '\n') {
         snprintf(name, sizeof name, "%.*s", (int)strcspn(p, "\n"), p);
         const struct runtime_text *t = find(name);
+        if (again && !repeats(t))
+            continue;
         fprintf(f, "\n/* ---- %s ---- */\n", name);
         char other[64];
         for (int i = 0; t->lines[i]; i++)

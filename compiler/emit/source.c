@@ -42,7 +42,7 @@ static void print_run(struct emitter *e, FILE *f)
     struct graph *g = e->g;
     fprintf(f,
             "\n/* ---- the run ---- */\n\n"
-            "typedef void %s_layer(const %s_ctx *ctx, struct cnnc_thread t);\n"
+            "%s"
             "struct %s_job {\n    const %s_ctx *ctx;\n    %s_layer *layer;\n};\n\n"
             "static void %s_share(void *arg, int thread, int threads)\n"
             "{\n"
@@ -50,7 +50,8 @@ static void print_run(struct emitter *e, FILE *f)
             "    job->layer(job->ctx, (struct cnnc_thread){thread, threads,\n"
             "                                              job->ctx->arena + %s_ARENA_BYTES(0) + %s_SCRATCH_BYTES * (size_t)thread});\n"
             "}\n\n",
-            n, n, n, n, n, n, n, e->upper, e->upper);
+            e->o->dispatch ? "" : arena_printf(&e->arena, "typedef void %s_layer(const %s_ctx *ctx, struct cnnc_thread t);\n", n, n),
+            n, n, n, n, n, e->upper, e->upper);
     fprintf(f,
             "/* One layer on so many threads of the context's. Small layers run on one: starting others costs more than they save. */\n"
             "static void %s_do(const %s_ctx *ctx, %s_layer *layer, int threads)\n"
@@ -80,10 +81,15 @@ static void print_run(struct emitter *e, FILE *f)
             "    const int all = ctx->threads;\n    (void)all;\n"
             "    ctx->in = in;\n    ctx->out = out;\n",
             n, n, e->upper, e->upper);
+    if (e->o->dispatch)
+        fprintf(f, "    %s_layer *const *const layer = (%s_layer *const *)ctx->level;\n", n, n);
     for (int i = 0; i < g->nodes; i++) {
         const struct node *l = g->node[i];
-        if (l->step >= 0)
-            fprintf(f, "    %s_do(ctx, %s_%s, %s);\n", n, n, e->layer[l->step], l->estimate < 1e-5 ? "1" : "all");
+        const char *threads = l->estimate < 1e-5 ? "1" : "all";
+        if (l->step >= 0 && e->o->dispatch)
+            fprintf(f, "    %s_do(ctx, layer[%d], %s); /* %s */\n", n, l->step, threads, e->layer[l->step]);
+        else if (l->step >= 0)
+            fprintf(f, "    %s_do(ctx, %s_%s, %s);\n", n, n, e->layer[l->step], threads);
     }
     fputs("    return CNNC_OK;\n}\n\n", f);
 
@@ -140,6 +146,17 @@ static void print_setup(struct emitter *e, FILE *f)
         fprintf(f, "    ctx->weights = (const char *)weights + %d;\n", WEIGHTS_HEADER);
     else if (e->weights_in == WEIGHTS_INCBIN)
         fprintf(f, "    ctx->weights = %s_weights_data + %d;\n", n, WEIGHTS_HEADER);
+    if (e->o->dispatch)
+        fprintf(f,
+                "#ifdef %s_DISPATCH\n"
+                "    ctx->level = %s_layers_128;\n"
+                "    if (__builtin_cpu_supports(\"avx2\") && __builtin_cpu_supports(\"fma\"))\n"
+                "        ctx->level = %s_layers_256;\n"
+                "    if (__builtin_cpu_supports(\"avx512f\") && __builtin_cpu_supports(\"avx512bw\") &&\n"
+                "        __builtin_cpu_supports(\"avx512dq\") && __builtin_cpu_supports(\"avx512vl\"))\n"
+                "        ctx->level = %s_layers_512;\n"
+                "#else\n    ctx->level = %s_layers;\n#endif\n",
+                u, n, n, n, n);
     fputs("    return CNNC_OK;\n}\n", f);
 
     if (e->weights_in == WEIGHTS_C)
@@ -173,16 +190,8 @@ static void print_setup(struct emitter *e, FILE *f)
             n, n, n, n, n, n, u, e->weights_in == WEIGHTS_FILE ? "weights_file" : "((void)weights_file, (const char *)NULL)", u, n);
 }
 
-void emit_source(struct emitter *e, FILE *f)
+static void print_weights(struct emitter *e, FILE *f)
 {
-    print_head(e, f);
-    /* madvise and MAP_ANONYMOUS are no part of C; the macro must stand before the first header */
-    fputs("#if !defined(CNNC_FREESTANDING) && !defined(_GNU_SOURCE)\n#define _GNU_SOURCE\n#endif\n", f);
-    fprintf(f, "#include \"%s\"\n\n#ifdef _OPENMP\n#include <omp.h>\n#endif\n\n", e->header);
-    fprintf(f, "#define CNNC_B %d /* channels in a block */\n", MAX(1, e->o->target.block));
-    parts_print(f, e->parts.s);
-    if (e->defines.n)
-        fprintf(f, "\n/* ---- kernels for the element types in use ---- */\n\n%s", e->defines.s);
     if (e->weights_in == WEIGHTS_C)
         emit_weights_c(e, f);
     if (e->weights_in == WEIGHTS_INCBIN)
@@ -194,9 +203,62 @@ void emit_source(struct emitter *e, FILE *f)
                 "__asm__(CNNC_RODATA \".balign 64\\n\" CNNC_SYMBOL \"%s_weights_data:\\n.incbin \\\"%s\\\"\\n.byte 0\\n.text\\n\");\n"
                 "extern const char %s_weights_data[];\n",
                 e->weights_file, e->name, e->weights_file, e->name);
+}
+
+/* What depends on the instruction set: kernels, instances, layers. */
+static void print_code(struct emitter *e, FILE *f, bool again)
+{
+    parts_print(f, e->parts.s, again);
+    if (e->defines.n)
+        fprintf(f, "\n/* ---- kernels for the element types in use ---- */\n\n%s", e->defines.s);
+    if (!again)
+        print_weights(e, f);
     if (e->instances.n)
         fprintf(f, "\n/* ---- instances: kernels with the values fixed that shape their code ---- */\n%s", e->instances.s);
     fprintf(f, "\n/* ---- layers ---- */\n%s", e->layers.s ? e->layers.s : "");
+}
+
+static void print_level(struct emitter *e, FILE *f, const char *isa, bool again)
+{
+    struct graph *g = e->g;
+    struct strbuf end = {0};
+    fprintf(f, "\n/* ==== instruction set: %s ==== */\n", isa);
+    if (again)
+        fprintf(f, "#ifdef %s_DISPATCH\n#undef CNNC_ISA\n#define CNNC_ISA %s\n", e->upper, isa);
+    else /* elsewhere this one part is all, and the compiler's options choose its vectors */
+        fprintf(f, "#undef CNNC_ISA\n#ifdef %s_DISPATCH\n#define CNNC_ISA %s\n#endif\n", e->upper, isa);
+    print_code(e, f, again);
+    fprintf(f, "\nstatic %s_layer *const CNNC_FN(%s_layers)[] = {\n", e->name, e->name);
+    for (int i = 0; i < g->steps; i++)
+        fprintf(f, "    CNNC_FN(%s_%s),\n", e->name, e->layer[i]);
+    fputs("};\n", f);
+    parts_need(&end, "simd_end.h");
+    parts_print(f, end.s, false);
+    sb_free(&end);
+    if (again)
+        fputs("#endif\n", f);
+}
+
+void emit_source(struct emitter *e, FILE *f)
+{
+    print_head(e, f);
+    /* madvise and MAP_ANONYMOUS are no part of C; the macro must stand before the first header */
+    fputs("#if !defined(CNNC_FREESTANDING) && !defined(_GNU_SOURCE)\n#define _GNU_SOURCE\n#endif\n", f);
+    fprintf(f, "#include \"%s\"\n\n#ifdef _OPENMP\n#include <omp.h>\n#endif\n\n", e->header);
+    fprintf(f, "#define CNNC_B %d /* channels in a block */\n", MAX(1, e->o->target.block));
+    if (!e->o->dispatch) {
+        print_code(e, f, false);
+    } else {
+        fprintf(f, "\n/* On x86 the code below is compiled for three instruction sets; %s_init chooses. */\n"
+                   "#if (defined(__x86_64__) || defined(__i386__)) && (!defined(CNNC_SIMD) || CNNC_SIMD)\n"
+                   "#define %s_DISPATCH 1\n#endif\n\n"
+                   "struct cnnc_thread;\ntypedef void %s_layer(const %s_ctx *ctx, struct cnnc_thread t);\n",
+                e->name, e->upper, e->name, e->name);
+        print_level(e, f, "128", false);
+        print_level(e, f, "256", true);
+        print_level(e, f, "512", true);
+        fputs("#undef CNNC_ISA\n#undef CNNC_FN\n", f);
+    }
     print_run(e, f);
     print_setup(e, f);
 }
