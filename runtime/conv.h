@@ -229,4 +229,24 @@ CNNC_INLINE size_t cnnc_winograd_scratch(const struct cnnc_conv *g)
     return s * tiles * (size_t)(cnnc_blocks(g->ic) + cnnc_blocks(g->oc)) * CNNC_B * sizeof(float);
 }
 
+/* ---- convolution and max pooling ---- */
+
+struct cnnc_conv_pool {
+    struct cnnc_conv c;                 /* c.y: the pooled output */
+    int pool_oh, pool_ow;               /* pooled output */
+    int pool_kh, pool_kw;               /* window; literal */
+    int pool_sh, pool_sw;               /* stride; literal */
+    int pool_ph, pool_pw;               /* padding before; windows are clipped */
+};
+
+/* The ring of rows: of one tile of channels, and of all channels beside the band. */
+CNNC_INLINE size_t cnnc_conv_direct_pool_scratch(const struct cnnc_conv_pool *g)
+{
+    return (size_t)cnnc_max(g->c.tile_ocb, 1) * (size_t)(g->pool_kh * g->c.ow) * CNNC_B * sizeof(float);
+}
+CNNC_INLINE size_t cnnc_conv_first_pool_scratch(const struct cnnc_conv_pool *g)
+{
+    return cnnc_conv_first_scratch(&g->c) + (size_t)cnnc_blocks(g->c.oc) * (size_t)(g->pool_kh * g->c.ow) * CNNC_B * sizeof(float);
+}
+
 #endif

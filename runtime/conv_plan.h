@@ -166,4 +166,15 @@ CNNC_INLINE void cnnc_winograd_weights(const struct cnnc_conv *g, const float *w
         }
 }
 
+/* ---- convolution and max pooling ---- */
+
+/* For the direct kernel; rows are computed one at a time and in one pass. For the first layer: cnnc_conv_first_plan(&g->c). */
+CNNC_INLINE void cnnc_conv_pool_plan(struct cnnc_conv_pool *g)
+{
+    const int ocb = cnnc_conv_aligned(&g->c) ? cnnc_plan_ocb(cnnc_blocks(g->c.oc / g->c.groups), g->c.ow) : 1;
+    g->c.flat = 0, g->c.passes = 1;
+    g->c.tile_ocb = ocb, g->c.tile_w = cnnc_plan_tile_w(g->c.ow, ocb);
+    g->c.ic_tail = g->c.groups == 1 ? g->c.ic % CNNC_B : 0;
+}
+
 #endif
