@@ -10,6 +10,7 @@
 #include "front/onnx.h"
 #include "help.h"
 #include "pass.h"
+#include "report/report.h"
 #include "trial.h"
 
 const char *argp_program_version = "cnnc 0.1";
@@ -17,6 +18,8 @@ const char *argp_program_version = "cnnc 0.1";
 /* Everything that happens to a network between the file it comes from and the file it becomes. */
 static const struct pass passes[] = {
     {"infer", pass_infer, "shapes, types and known values"},
+    {"keep", pass_keep, "what --keep names becomes an output"},
+    {"layers", pass_layers, "a list of the layers as written, for reports"},
     {"canonicalise", pass_canonicalise, "exporters' debris goes"},
     {"simplify", pass_simplify, "constants and batch norm fold, dead code goes"},
     {"fuse", pass_fuse, "activations, additions and pools join the layer before"},
@@ -31,7 +34,12 @@ static const struct target targets[] = {
     {.name = "cortex-m", .block = 1, .winograd = false, .fuse = true, .max_error = 1e-4},
 };
 
-enum { OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_DISPATCH, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE, OPT_FIX_INPUT, OPT_VERIFY, OPT_HELP_OPS, OPT_CONST, OPT_EMIT };
+enum {
+    OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE,
+    OPT_FIX_INPUT, OPT_VERIFY, OPT_HELP_OPS, OPT_CONST, OPT_EMIT,
+    OPT_DISPATCH,
+    OPT_REPORT, OPT_KEEP, OPT_SELFTEST
+};
 
 static const struct argp_option option_table[] = {
     {"output", 'o', "FILE.c", 0, "write the C here; FILE.h and, for big networks, FILE.weights beside it", 0},
@@ -45,6 +53,9 @@ static const struct argp_option option_table[] = {
     {"fix-input", OPT_FIX_INPUT, "INPUT=FILE", 0, "ONNX: an input becomes the constant that a .pb or .npy file holds", 0},
     {"verify", OPT_VERIFY, "FOLDER", 0, "compile, build with $CC and $CFLAGS, run on FOLDER/input_0.pb (or .npy) ..., compare with output_0.pb ...", 0},
     {"emit", OPT_EMIT, "c|onnx|net", 0, "what to write with -o (default c); net: a .net, with its parameters as .safetensors beside it", 0},
+    {"report", OPT_REPORT, "text|json|html|dot", OPTION_ARG_OPTIONAL, "print what the network consists of and what it becomes (default text); several networks: side by side", 0},
+    {"keep", OPT_KEEP, "LAYER", 0, "make a layer's result an output too", 0},
+    {"selftest", OPT_SELFTEST, NULL, 0, "add a check, compiled with -DCNNC_SELFTEST, that names the first layer that differs", 0},
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
     {"dispatch", OPT_DISPATCH, NULL, 0, "on x86: AVX-512, AVX2 and SSE2 code in one file, chosen at run time", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
@@ -55,6 +66,7 @@ static const struct argp_option option_table[] = {
 };
 
 static struct import_options import_options;
+static enum report_form report_form;
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -73,6 +85,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         if (!help_ops(stdout, arg))
             argp_error(state, "--help-ops=%s: there is no such layer", arg);
         exit(0);
+    case OPT_REPORT:
+        if (!report_form_named(arg, &report_form))
+            argp_error(state, "--report=%s: expected text, json, html or dot", arg);
+        return 0;
+    case OPT_KEEP: VEC_PUSH(o->keep, o->keeps, arg); return 0;
+    case OPT_SELFTEST: o->selftest = true; return 0;
     case OPT_DUMP: o->dump = arg; return 0;
     case OPT_DISPATCH: o->dispatch = true; return 0;
     case OPT_NO_FUSE: o->target.fuse = false; return 0;
@@ -126,13 +144,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         argp_error(state, "--target=%s: expected portable or cortex-m", arg);
         return 0;
     case ARGP_KEY_ARG:
-        if (o->input)
-            argp_error(state, "more than one network: %s and %s", o->input, arg);
-        o->input = arg;
+        VEC_PUSH(o->inputs, o->ninputs, arg);
+        o->input = o->inputs[0];
         return 0;
     case ARGP_KEY_END:
-        if (!o->input)
+        if (o->ninputs == 0)
             argp_error(state, "no network given");
+        if (o->ninputs > 1 && (!report_form || o->output))
+            argp_error(state, "more than one network: %s and %s", o->inputs[0], o->inputs[1]);
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
@@ -171,6 +190,30 @@ static struct graph *read_network(const struct options *o, struct diag *d)
     return g;
 }
 
+/* All networks of the command line, compiled, then told about. */
+static bool report(struct options *o, struct diag *d)
+{
+    struct report **list = xcalloc((size_t)o->ninputs, sizeof *list);
+    struct graph **graph = xcalloc((size_t)o->ninputs, sizeof *graph);
+    bool ok = true;
+    for (int i = 0; i < o->ninputs; i++) {
+        o->input = o->inputs[i];
+        graph[i] = read_network(o, d);
+        if (graph[i] && compile(graph[i], o))
+            list[i] = report_new(graph[i], o);
+        ok &= list[i] != NULL;
+    }
+    if (ok)
+        report_print(stdout, report_form, list, o->ninputs);
+    for (int i = 0; i < o->ninputs; i++) {
+        report_free(list[i]);
+        graph_free(graph[i]);
+    }
+    free(list);
+    free(graph);
+    return ok;
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {option_table, parse_option, "NETWORK.net|MODEL.onnx",
@@ -188,6 +231,8 @@ int main(int argc, char **argv)
     bool ok;
     if (o.verify) {
         ok = trial(&o, o.verify, read_network, compile);
+    } else if (report_form) {
+        ok = report(&o, &d);
     } else {
         struct graph *g = read_network(&o, &d);
         ok = g && compile(g, &o);
@@ -195,5 +240,7 @@ int main(int argc, char **argv)
     }
     import_options_free(&import_options);
     sb_free(&command);
+    free(o.keep);
+    free(o.inputs);
     return ok && d.errors == 0 ? 0 : 1;
 }

@@ -7,7 +7,7 @@
 enum weights_in { WEIGHTS_AUTO, WEIGHTS_C, WEIGHTS_FILE, WEIGHTS_INCBIN };
 
 struct options {
-    const char *input, *output; /* output: the .c; the .h and weights stand beside it */
+    const char *input, *output; /* input: the network at hand; output: the .c; the .h and weights stand beside it */
     const char *name;           /* prefix of the generated names; NULL: the network's */
     const char *weights;        /* safetensors to read; NULL: the ONNX file's own, or initialised from the seed */
     const struct import_options *import; /* what is said about an ONNX file's inputs (front/onnx.h) */
@@ -18,6 +18,8 @@ struct options {
     uint64_t seed;
     bool emit_onnx; /* the graph as ONNX instead of C */
     bool emit_net;  /* as .net */
+    const char **inputs; /* all networks of the command line: several for a report */
+    int ninputs;
     bool dispatch, selftest, external_runtime, profile;
     const char **keep;
     int keeps;
@@ -35,6 +37,7 @@ struct pass {
 };
 
 pass_fn pass_infer;        /* shapes, types and known values of all nodes */
+pass_fn pass_keep;         /* what --keep names becomes an output */
 pass_fn pass_canonicalise; /* exporters' debris goes; nothing that training needs */
 pass_fn pass_simplify;     /* constants fold, batch norm goes into conv, dead code goes */
 pass_fn pass_fuse;         /* activations, adds and pools become epilogues */

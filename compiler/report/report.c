@@ -1,0 +1,263 @@
+/* What became of the layers, and the sums. */
+#include "report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../emit/emit.h"
+
+static bool is(const struct node *n, const char *op) { return strcmp(n->op->onnx, op) == 0; }
+
+/* ---- where each layer went -------------------------------------------------------------------------------------- */
+
+/* Of the nodes that compute part of a layer: the one with the layer's own operator; otherwise the one whose epilogue it joined;
+ * otherwise the last. Conversions of layout are nobody's work. */
+static void find_nodes(struct report *r)
+{
+    for (int i = 0; i < r->g->nodes; i++) {
+        const struct node *n = r->g->node[i];
+        if (n->step < 0 || is(n, "Reorder"))
+            continue;
+        for (int k = 0; k < n->layers; k++) {
+            struct layer *l = &r->layer[n->layer[k]];
+            const struct node *old = l->node;
+            l->steps++;
+            if (!old || (n->op == l->op && old->op != l->op) ||
+                (old->op != l->op && !(old->stages || old->pool)))
+                l->node = n;
+        }
+    }
+}
+
+/* The layer that a node is named after: the one with its operator, or its first. */
+static int home_of(const struct report *r, const struct node *n)
+{
+    for (int k = 0; k < n->layers; k++)
+        if (r->layer[n->layer[k]].op == n->op)
+            return n->layer[k];
+    return n->layers > 0 ? n->layer[0] : -1;
+}
+
+/* Why nothing runs for a layer. */
+static const char *fate_of(const struct report *r, int layer)
+{
+    const struct layer *l = &r->layer[layer];
+    for (int i = 0; i < r->g->nodes; i++) {
+        const struct node *n = r->g->node[i];
+        for (int k = 0; k < n->layers; k++) {
+            if (n->layer[k] != layer || n->op != l->op)
+                continue;
+            if (n->folded)
+                return "computed by the compiler";
+            if (n->slices)
+                return "in place";
+            if (n->op->flags & OP_VIEW)
+                return "no work";
+        }
+    }
+    if (l->op && (strcmp(l->op->onnx, "Dropout") == 0 || strcmp(l->op->onnx, "Identity") == 0))
+        return "identity";
+    if (l->op && (l->op->flags & OP_VIEW)) /* the layer behind it reads its elements where they lie */
+        return "no work";
+    return l->op ? "removed" : NULL;
+}
+
+static void map_layers(struct report *r)
+{
+    find_nodes(r);
+    for (int i = 0; i < r->layers; i++) {
+        struct layer *l = &r->layer[i];
+        l->kernel = l->why = "";
+        l->home = -1;
+        if (!l->node) {
+            l->fate = fate_of(r, i);
+            continue;
+        }
+        const int home = home_of(r, l->node);
+        l->home = home;
+        l->kernel = kernel_name(&r->arena, l->node, l->node->kernel);
+        l->why = l->node->kernel_note ? l->node->kernel_note : "";
+    }
+}
+
+/* ---- memory ----------------------------------------------------------------------------------------------------- */
+
+static int64_t scratch_of(const struct node *n, const struct target *target)
+{
+    if (n->step < 0 || !n->kernel->scratch)
+        return 0;
+    void *geometry = xcalloc(1, n->kernel->geometry->size);
+    n->kernel->fill(n, geometry, target);
+    const int64_t bytes = ((int64_t)n->kernel->scratch(geometry) + 63) / 64 * 64;
+    free(geometry);
+    return bytes;
+}
+
+/* Tensors and scratch alive at each step; nothing that keeps this schedule needs less than their largest sum. */
+static void add_memory(struct report *r)
+{
+    const struct graph *g = r->g;
+    r->alive = arena_alloc(&r->arena, sizeof *r->alive * (size_t)(g->steps + 1));
+    for (int i = 0; i < g->tensors; i++) {
+        const struct tensor *t = g->tensor[i];
+        if (t->kind != T_VALUE || t->offset < 0 || t->base || t->is_output || tensor_is_const(t) || (t->def && t->def->folded))
+            continue;
+        for (int s = MAX(t->first, 0); s <= t->last && s < g->steps; s++)
+            r->alive[s] += t->bytes;
+    }
+    for (int i = 0; i < g->nodes; i++)
+        if (g->node[i]->step >= 0)
+            r->alive[g->node[i]->step] += scratch_of(g->node[i], &r->o->target);
+    for (int s = 0; s < g->steps; s++)
+        r->arena_lower_bound = MAX(r->arena_lower_bound, r->alive[s]);
+    r->arena_bytes = g->arena_bytes + g->scratch_bytes;
+}
+
+/* ---- sums ------------------------------------------------------------------------------------------------------- */
+
+static int by_count(const void *a, const void *b)
+{
+    const struct kind *x = a, *y = b;
+    return x->count != y->count ? y->count - x->count : strcmp(x->type, y->type);
+}
+
+static void add_kinds(struct report *r)
+{
+    r->kind = arena_alloc(&r->arena, sizeof *r->kind * (size_t)(r->layers + 1));
+    for (int i = r->inputs; i < r->layers; i++) {
+        const struct layer *l = &r->layer[i];
+        int k = 0;
+        while (k < r->kinds && strcmp(r->kind[k].type, l->type) != 0)
+            k++;
+        r->kinds += k == r->kinds;
+        r->kind[k].type = l->type;
+        r->kind[k].count++;
+        r->kind[k].parameters += l->parameters;
+        r->kind[k].macs += l->macs;
+    }
+    qsort(r->kind, (size_t)r->kinds, sizeof *r->kind, by_count);
+}
+
+static void add_sums(struct report *r)
+{
+    const struct graph *g = r->g;
+    int64_t counted = 0;
+    for (int i = 0; i < r->layers; i++) {
+        const struct layer *l = &r->layer[i];
+        counted += l->parameters;
+        r->macs += l->macs;
+        r->activation_bytes += i < r->inputs ? 0 : l->bytes;
+        r->depth = MAX(r->depth, l->depth);
+        r->weighted_depth = MAX(r->weighted_depth, l->weighted_depth);
+        if (l->op && (strcmp(l->op->onnx, "Gemm") == 0 || strcmp(l->op->onnx, "MatMul") == 0))
+            r->dense_parameters += l->parameters;
+    }
+    for (int i = 0; i < g->tensors; i++)
+        if (g->tensor[i]->kind == T_PARAM && g->tensor[i]->trainable)
+            r->parameters += tensor_count(g->tensor[i]);
+    r->unused_parameters = r->parameters - counted;
+}
+
+static const char *joined(struct report *r, const char *list, const char *name)
+{
+    return list ? arena_printf(&r->arena, "%s, %s", list, name) : name;
+}
+
+static void add_conversions(struct report *r)
+{
+    for (int i = 0; i < r->g->nodes; i++) {
+        const struct node *n = r->g->node[i];
+        r->steps += n->step >= 0;
+        if (n->step < 0 || !is(n, "Reorder"))
+            continue;
+        if (n->out[0]->slice) {
+            r->copies++;
+            r->copy_names = joined(r, r->copy_names, n->name);
+        } else {
+            r->reorders++;
+            r->reorder_names = joined(r, r->reorder_names, n->name);
+        }
+    }
+}
+
+/* Typical sizes, measured on what gcc -O2 makes of the example networks for AVX2: machine code of an instance, a layer, and the
+ * rest; and the deepest chain of calls with the largest register tile's spills. */
+enum { INSTANCE_BYTES = 6000, LAYER_BYTES = 180, SETUP_BYTES = 4000, STACK_BYTES = 8192 };
+
+static void add_code(struct report *r)
+{
+    struct emitter e = {.g = r->g, .o = r->o, .name = r->name, .upper = r->name, .header = "", .weights_in = WEIGHTS_FILE};
+    emit_layers(&e);
+    for (const char *p = e.instances.s; p && (p = strstr(p, "CNNC_NOINLINE")); p++)
+        r->instances++;
+    for (const char *p = e.defines.s; p && (p = strchr(p, '\n')); p++)
+        r->instances++;
+    sb_free(&e.parts);
+    sb_free(&e.defines);
+    sb_free(&e.instances);
+    sb_free(&e.layers);
+    arena_free(&e.arena);
+    r->code_bytes = SETUP_BYTES + (int64_t)r->instances * INSTANCE_BYTES + (int64_t)r->g->steps * LAYER_BYTES;
+    r->stack_bytes = STACK_BYTES;
+}
+
+struct report *report_new(struct graph *g, const struct options *o)
+{
+    struct report *r = xcalloc(1, sizeof *r);
+    const char *slash = g->source ? strrchr(g->source, '/') : NULL;
+    r->g = g;
+    r->o = o;
+    r->name = c_identifier(&r->arena, o->name ? o->name : g->name);
+    r->source = slash ? slash + 1 : g->source ? g->source : g->name;
+    r->layer = g->layers;
+    r->layers = g->nlayers;
+    r->inputs = g->inputs;
+    map_layers(r);
+    add_memory(r);
+    add_sums(r);
+    add_kinds(r);
+    add_conversions(r);
+    add_code(r);
+    return r;
+}
+
+void report_free(struct report *r)
+{
+    if (!r)
+        return;
+    arena_free(&r->arena);
+    free(r);
+}
+
+bool report_form_named(const char *name, enum report_form *form)
+{
+    static const char *const names[] = {[REPORT_TEXT] = "text", [REPORT_JSON] = "json", [REPORT_HTML] = "html", [REPORT_DOT] = "dot"};
+    *form = REPORT_TEXT;
+    if (!name)
+        return true;
+    for (int i = REPORT_TEXT; i <= REPORT_DOT; i++)
+        if (strcmp(names[i], name) == 0) {
+            *form = (enum report_form)i;
+            return true;
+        }
+    return false;
+}
+
+void report_print(FILE *f, enum report_form form, struct report *const *list, int n)
+{
+    switch (form) {
+    case REPORT_NONE: break;
+    case REPORT_JSON: report_json(f, list, n); break;
+    case REPORT_HTML: report_html(f, list, n); break;
+    case REPORT_DOT:
+        for (int i = 0; i < n; i++)
+            report_dot(f, list[i]);
+        break;
+    case REPORT_TEXT:
+        if (n > 1)
+            report_compare(f, list, n);
+        else
+            report_text(f, list[0]);
+        break;
+    }
+}
