@@ -256,11 +256,16 @@ static void print_operands(struct emitter *e, const struct node *n)
         sb_add(b, i ? ", " : "");
         print_operand(e, b, n->in[i]);
     }
-    sb_add(b, n->nin ? "};\n    void *const out[] = {" : "NULL};\n    void *const out[] = {");
+    /* kernels look at every operand that they may have */
+    for (int i = n->nin; i < MAX(n->op->max_in, 1); i++)
+        sb_add(b, i ? ", NULL" : "NULL");
+    sb_add(b, "};\n    void *const out[] = {");
     for (int i = 0; i < n->nout; i++) {
         sb_add(b, i ? ", " : "");
         print_operand(e, b, n->out[i]);
     }
+    for (int i = n->nout; i < MAX(n->op->max_out, 1); i++)
+        sb_add(b, i ? ", NULL" : "NULL");
     sb_add(b, "};\n");
 }
 

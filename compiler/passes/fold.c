@@ -37,8 +37,8 @@ static bool evaluate(struct graph *g, struct node *n)
     const struct kernel *k = fold_kernel(n);
     if (!k)
         return false;
-    const void **in = xcalloc((size_t)n->nin + 1, sizeof *in);
-    void **out = xcalloc((size_t)n->nout + 1, sizeof *out);
+    const void **in = xcalloc((size_t)MAX(n->nin, n->op->max_in) + 1, sizeof *in);
+    void **out = xcalloc((size_t)MAX(n->nout, n->op->max_out) + 1, sizeof *out);
     bool ok = true;
     for (int i = 0; i < n->nin && ok; i++)
         if (n->in[i]) {
