@@ -4,27 +4,38 @@ CC ?= gcc
 CFLAGS ?= -O2 -g
 WARN = -Wall -Wextra -Wpedantic
 B = build
+PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
 all: cnnc
 
 # ---- packages ------------------------------------------------------------------------------------------------------
-# Missing ones are installed where that is possible, and named otherwise.
+# What is missing is installed where that is possible, and named otherwise.
 PACKAGES = flex bison protobuf-c-compiler libprotobuf-c-dev libsimde-dev libjansson-dev libpng-dev libjpeg-dev pkg-config
 NEEDED := $(shell command -v flex bison protoc-c >/dev/null && \
 	for h in protobuf-c/protobuf-c.h simde/x86/sse2.h jansson.h png.h jpeglib.h; do \
 	[ -e /usr/include/$$h ] || ls /usr/include/*/$$h >/dev/null 2>&1 || echo missing; done || echo missing)
+# For the tests that need other compilers and machines; without them those tests are skipped. make test-packages installs them.
+TEST_PACKAGES = clang lld g++ nodejs npm qemu-user qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi wasi-libc \
+	libclang-rt-dev-wasm32 $(if $(filter x86_64,$(shell uname -m)),gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+	gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross)
+
+APT = apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null
+define install
+@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then echo "installing $(1)"; $(APT); \
+elif command -v apt-get >/dev/null && command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then \
+  echo "installing $(1)"; sudo sh -c '$(APT)'; \
+else echo "Please install these packages, then run make again: $(1)"; exit 1; fi
+endef
 
 $(B)/packages:
 	@mkdir -p $(B)
-ifneq ($(strip $(NEEDED)),)
-	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES) >/dev/null; \
-	elif command -v apt-get >/dev/null && command -v sudo >/dev/null && sudo -n true 2>/dev/null; then \
-	  sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES) >/dev/null; \
-	else echo "Please install these packages, then run make again: $(PACKAGES)"; exit 1; fi
-endif
+	$(if $(strip $(NEEDED)),$(call install,$(PACKAGES)))
 	@touch $@
+
+test-packages:
+	$(call install,$(TEST_PACKAGES))
 
 # ---- the compiler --------------------------------------------------------------------------------------------------
 SOURCES := $(wildcard compiler/*.c compiler/*/*.c)
@@ -74,16 +85,56 @@ $(B)/runtime_text.c: $(wildcard runtime/*.h) Makefile
 	echo "const struct runtime_text runtime_texts[] = {"; \
 	for h in $(sort $(wildcard runtime/*.h)); do n=$$(basename $$h .h); echo "{\"$$n.h\", text_$$n},"; done; \
 	echo "{0, 0}};"; } > $@
-$(B)/runtime_text.o: $(B)/runtime_text.c
+$(B)/runtime_text.o: $(B)/runtime_text.c | $(GENERATED)
 	$(CC) $(COMPILER_FLAGS) -c -o $@ $<
 
 -include $(OBJECTS:.o=.d)
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
+# The compiler under the sanitizers: the tests compare its output with the other's.
+SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
+asan:
+	@$(MAKE) --no-print-directory B=$(B)/asan CFLAGS="$(SANITIZE)" $(B)/asan/cnnc
+
 check: all
-	@[ ! -x tests/check ] || tests/check
+	@CC="$(CC)" tests/check
+
+test: all asan
+	@CC="$(CC)" tests/run $(GROUPS)
+
+test-full: all asan
+	-@$(MAKE) --no-print-directory test-packages
+	@CC="$(CC)" FULL=1 tests/run $(GROUPS)
+
+demo: all
+	@CC="$(CC)" examples/demo
+
+bench: all
+	@CC="$(CC)" tests/bench/bench
+
+# ---- installation --------------------------------------------------------------------------------------------------
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 755 cnnc $(DESTDIR)$(PREFIX)/bin/cnnc
+	install -m 644 compiler/cnnc.1 $(DESTDIR)$(PREFIX)/share/man/man1/cnnc.1
+	install -m 644 compiler/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cnnc
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/cnnc $(DESTDIR)$(PREFIX)/share/man/man1/cnnc.1 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cnnc
 
 clean:
 	rm -rf $(B) cnnc
 
-.PHONY: all check clean
+help:
+	@echo 'make                 the compiler, ./cnnc (CC, CFLAGS)'
+	@echo 'make demo            a trained network classifies pictures; AlexNet compiled, built and timed'
+	@echo 'make test            the tests (GROUPS="net ops": some of them)'
+	@echo 'make check           a few of them, in under a minute'
+	@echo 'make test-full       all of them, those too that take long; installs compilers for other machines'
+	@echo 'make test-packages   installs what the tests for other machines need'
+	@echo 'make bench           cnnc against ONNX Runtime (needs node and npm)'
+	@echo 'make install         into PREFIX=$(PREFIX), under DESTDIR if that is set; make uninstall'
+	@echo 'make clean'
+
+.PHONY: all asan check test test-full test-packages demo bench install uninstall clean help

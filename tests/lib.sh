@@ -8,10 +8,17 @@ JOBS=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 STRICT="-std=c11 -Wall -Wextra -Wpedantic -Werror"
 SHARED=${CNNC_SHARED:-../shared}
 
+# Each failure leaves a mark, wherever in the script (also in subshells), and the script's status is 1 then.
+if [ -z "$FAILURES" ]; then
+    FAILURES=$(mktemp) && export FAILURES
+    trap '[ ! -s "$FAILURES" ]; _status=$?; rm -f "$FAILURES"; exit $_status' EXIT
+fi
+
 ok() { echo "ok $1"; }
 skip() { echo "skip $1: $2"; }
 fail() { # NAME WHY [FILE]: the first lines of FILE go with it
     echo "FAIL $1: $2"
+    echo "$1" >>"$FAILURES"
     [ ! -f "$3" ] || head -"${LINES_SHOWN:-8}" "$3" | sed 's/^/    /'
 }
 
