@@ -42,10 +42,34 @@ void elementwise_flops(const struct node *n, struct cost *c)
     cost_per_element(n, c, n->op->max_in < 0 ? MAX(1, n->nin - 1) : 1);
 }
 
+/* Exporters expand an operand to the shape that broadcasting gives it anyway: the operand before that will do. */
+bool elementwise_expand(struct graph *g, struct node *n)
+{
+    bool changed = false;
+    for (int i = 0; i < n->nin; i++) {
+        struct tensor *t = n->in[i], *small = t && t->def && strcmp(t->def->op->onnx, "Expand") == 0 ? t->def->in[0] : NULL;
+        int rank = small ? small->rank : 0;
+        int64_t dim[MAX_RANK];
+        if (!small)
+            continue;
+        memcpy(dim, small->dim, sizeof dim);
+        bool fits = true;
+        for (int k = 0; k < n->nin && fits; k++)
+            fits = k == i || !n->in[k] || broadcast_dims(rank, dim, n->in[k]->rank, n->in[k]->dim, &rank, dim);
+        if (!fits || rank != n->out[0]->rank || memcmp(dim, n->out[0]->dim, sizeof *dim * (size_t)rank) != 0)
+            continue;
+        node_set_input(g, n, i, small);
+        changed = true;
+    }
+    return changed;
+}
+
 /* ---- Sum, Mean, Max, Min of any number ---------------------------------------------------------------------------- */
 
 static bool variadic_expand(struct graph *g, struct node *n)
 {
+    if (elementwise_expand(g, n))
+        return true;
     const bool mean = strcmp(n->op->onnx, "Mean") == 0;
     const struct op *pair = op_by_onnx(mean || strcmp(n->op->onnx, "Sum") == 0 ? "Add" : n->op->onnx);
     const struct op *last = n->nin == 1 ? op_by_onnx("Identity") : mean ? op_by_onnx("Div") : pair;
@@ -125,13 +149,13 @@ bool binary_stage(struct graph *g, const struct node *n, int value, struct stage
         .max_in = most, .net_in = most, .max_out = 1, .flags = OP_ELEMENTWISE | (flags_), .infer = elementwise_infer,     \
         .cost = elementwise_flops, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS, __VA_ARGS__}
 #define UNARY(symbol, onnx, net, aliases, doc) ROW(symbol, onnx, net, aliases, OP_UNARY, 1, 1, doc, .grad = NULL)
-#define BINARY(symbol, onnx, net, aliases, flags, doc) ROW(symbol, onnx, net, aliases, flags, 2, 2, doc, .grad = NULL)
+#define BINARY(symbol, onnx, net, aliases, flags, doc) ROW(symbol, onnx, net, aliases, flags, 2, 2, doc, .expand = elementwise_expand)
 #define WITH_ATTRS(table) .attrs = table, .nattrs = COUNT(table)
 
-ROW(op_add, "Add", "add", NULL, OP_COMMUTATIVE, 2, 2, "a + b, broadcast", .as_stage = binary_stage);
-ROW(op_sub, "Sub", "sub", "subtract", 0, 2, 2, "a - b, broadcast", .as_stage = binary_stage);
-ROW(op_mul, "Mul", "mul", "multiply", OP_COMMUTATIVE, 2, 2, "a * b, broadcast", .as_stage = binary_stage);
-ROW(op_div, "Div", "div", "divide", 0, 2, 2, "a / b, broadcast; integers are truncated", .as_stage = binary_stage);
+ROW(op_add, "Add", "add", NULL, OP_COMMUTATIVE, 2, 2, "a + b, broadcast", .as_stage = binary_stage, .expand = elementwise_expand);
+ROW(op_sub, "Sub", "sub", "subtract", 0, 2, 2, "a - b, broadcast", .as_stage = binary_stage, .expand = elementwise_expand);
+ROW(op_mul, "Mul", "mul", "multiply", OP_COMMUTATIVE, 2, 2, "a * b, broadcast", .as_stage = binary_stage, .expand = elementwise_expand);
+ROW(op_div, "Div", "div", "divide", 0, 2, 2, "a / b, broadcast; integers are truncated", .as_stage = binary_stage, .expand = elementwise_expand);
 ROW(op_max, "Max", "max", "maximum", OP_COMMUTATIVE, 1, -1, "largest of its operands, broadcast", .expand = variadic_expand);
 ROW(op_min, "Min", "min", "minimum", OP_COMMUTATIVE, 1, -1, "smallest of its operands, broadcast", .expand = variadic_expand);
 ROW(op_sum, "Sum", "sum", NULL, OP_COMMUTATIVE, 1, -1, "sum of its operands, broadcast", .expand = variadic_expand);
@@ -152,7 +176,7 @@ BINARY(op_and, "And", "logical_and", NULL, OP_COMMUTATIVE, "a and b");
 BINARY(op_or, "Or", "logical_or", NULL, OP_COMMUTATIVE, "a or b");
 BINARY(op_xor, "Xor", "logical_xor", NULL, OP_COMMUTATIVE, "either a or b");
 UNARY(op_not, "Not", "logical_not", NULL, "not a");
-ROW(op_where, "Where", "where", NULL, 0, 3, 3, "b where a is true, c elsewhere, broadcast", .grad = NULL);
+ROW(op_where, "Where", "where", NULL, 0, 3, 3, "b where a is true, c elsewhere, broadcast", .expand = elementwise_expand);
 
 BINARY(op_bitwise_and, "BitwiseAnd", "bitwise_and", NULL, OP_COMMUTATIVE, "bits that both have");
 BINARY(op_bitwise_or, "BitwiseOr", "bitwise_or", NULL, OP_COMMUTATIVE, "bits that either has");

@@ -291,9 +291,9 @@ static bool blocked_match(const struct node *n, const struct target *target)
         return false;
     for (int i = 0; i < n->nin; i++) {
         const struct tensor *t = n->in[i];
-        if (!t || (tensor_is_const(t) && tensor_count(t) == 1))
+        if (!t || (is_constant(t) && tensor_count(t) == 1))
             continue;
-        if (tensor_is_const(t)) {
+        if (is_constant(t)) {
             const int axis = t->rank - (y->rank - 1);
             if (!whole || axis < 0 || tensor_count(t) != y->dim[1] || t->dim[axis] != y->dim[1])
                 return false;

@@ -10,6 +10,7 @@ bool elementwise_to_bool(const struct node *n); /* the result is bool whatever t
 
 /* Types, broadcasting and run-time extents, checked, for any operator that has rows. */
 bool elementwise_infer(struct graph *g, struct node *n);
+bool elementwise_expand(struct graph *g, struct node *n); /* needless Expands of its operands go */
 void elementwise_flops(const struct node *n, struct cost *c);
 /* Stages of epilogues: functions of one value, and Add, Sub, Mul, Div. */
 bool unary_stage(struct graph *g, const struct node *n, int value, struct stage *s, struct tensor *operand[2]);

@@ -215,8 +215,6 @@ static const struct geometry gemm_geometry = {"cnnc_gemm", sizeof(struct cnnc_ge
 
 /* ---- dense layers, float ------------------------------------------------------------------------------------------- */
 
-static bool is_constant(const struct tensor *t) { return tensor_is_const(t) || (t->def && t->def->folded); }
-
 /* Constant weights, and no bias or one value per output. */
 static bool dense_match(const struct node *n, const struct target *target)
 {

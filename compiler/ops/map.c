@@ -22,12 +22,12 @@ static bool self_stage(const struct node *n, struct stage *s)
     }
     if (is_op(n, "Add") || is_op(n, "Mul")) {
         s->op = is_op(n, "Add") ? CNNC_ST_ADD : CNNC_ST_MUL;
-        return same_shape(x, y) && same_shape(b, y) && !tensor_is_const(x) && !tensor_is_const(b);
+        return same_shape(x, y) && same_shape(b, y) && !is_constant(x) && !is_constant(b);
     }
     if (is_op(n, "PRelu")) {
         const int axis = b->rank - (y->rank - 1);
         s->op = CNNC_ST_PRELU;
-        return tensor_is_const(b) && axis >= 0 && tensor_count(b) == y->dim[1] && b->dim[axis] == y->dim[1];
+        return is_constant(b) && axis >= 0 && tensor_count(b) == y->dim[1] && b->dim[axis] == y->dim[1];
     }
     return (n->op->as_stage == unary_stage || is_op(n, "Clip")) && n->op->as_stage(NULL, n, 0, s, operand);
 }

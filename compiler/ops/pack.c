@@ -100,6 +100,8 @@ void pack_weights(struct graph *g, struct node *n, int i, const char *form, cons
 void pack_vector(struct graph *g, struct node *n, int i, int64_t size)
 {
     struct tensor *v = input(n, i);
+    while (n->nin <= i) /* the kernel looks there to see whether it is absent */
+        node_input(g, n, NULL);
     if (!v || tensor_count(v) == size)
         return;
     struct node *p = node_insert_before(g, n, &op_pack_vector, arena_printf(&g->arena, "%s.padded", v->name));

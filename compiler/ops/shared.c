@@ -117,6 +117,8 @@ double const_element(const struct tensor *t, int64_t i)
                                     : (double)type_load_int(t->dtype, t->data, i);
 }
 
+bool is_constant(const struct tensor *t) { return tensor_is_const(t) || (t->def && t->def->folded); }
+
 bool const_scalar(const struct tensor *t, double *v)
 {
     if (!t || !tensor_is_const(t) || !t->data || tensor_count(t) != 1)

@@ -32,6 +32,8 @@ double type_load_float(enum dtype t, const void *p, int64_t i);
 int64_t type_load_int(enum dtype t, const void *p, int64_t i);
 void type_store_float(enum dtype t, void *p, int64_t i, double v);
 void type_store_int(enum dtype t, void *p, int64_t i, int64_t v);
+/* Known when the generated code is written: a constant, or computed from constants. After selection. */
+bool is_constant(const struct tensor *t);
 /* The single value of a constant; false if it is not known. */
 bool const_scalar(const struct tensor *t, double *v);
 /* Element i of known data as a double. */

@@ -162,7 +162,7 @@ static void plan_weights(struct graph *g)
                 continue;
             t->bytes = tensor_count(t) * (int64_t)dtype_size(t->dtype);
             t->offset = g->weights_bytes;
-            g->weights_bytes += align_up(t->bytes);
+            g->weights_bytes += align_up(MAX(t->bytes, 1));
         }
     }
 }
