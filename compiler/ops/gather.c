@@ -18,13 +18,20 @@ static bool gather_infer(struct graph *g, struct node *n)
         return false;
     if (x->rank - 1 + index->rank > MAX_RANK)
         return node_error(g, n, "result of rank %d, at most %d is possible", x->rank - 1 + index->rank, MAX_RANK);
+    struct tensor **extent = n->out[0]->extent;
     int r = 0;
-    for (int i = 0; i < axis; i++)
+    for (int i = 0; i < axis; i++) {
+        extent[r] = x->extent[i];
         dim[r++] = x->dim[i];
-    for (int i = 0; i < index->rank; i++)
+    }
+    for (int i = 0; i < index->rank; i++) {
+        extent[r] = index->extent[i];
         dim[r++] = index->dim[i];
-    for (int i = (int)axis + 1; i < x->rank; i++)
+    }
+    for (int i = (int)axis + 1; i < x->rank; i++) {
+        extent[r] = x->extent[i];
         dim[r++] = x->dim[i];
+    }
     if (index->data)
         for (int64_t i = 0; i < tensor_count(index); i++) {
             int64_t k = cnnc_get_int((int)index->dtype, index->data, (ptrdiff_t)i);
@@ -169,6 +176,7 @@ static bool gather_nd_infer(struct graph *g, struct node *n)
         if (i < batch && index->dim[i] != x->dim[i])
             return node_error(g, n, "batch dimensions of indices (%s) and data (%s) differ", shape_text(index, a),
                               shape_text(x, b));
+        n->out[0]->extent[r] = index->extent[i];
         dim[r++] = index->dim[i];
     }
     for (int i = (int)(batch + depth); i < x->rank; i++)

@@ -66,6 +66,7 @@ static bool transpose_infer(struct graph *g, struct node *n)
             return attr_error(g, n, "perm", "perm is not a permutation of 0 to %d", x->rank - 1);
         seen |= 1u << k;
         dim[i] = x->dim[k];
+        n->out[0]->extent[i] = x->extent[k];
     }
     tensor_set_shape(n->out[0], x->rank, dim);
     n->out[0]->dtype = x->dtype;

@@ -159,8 +159,10 @@ static bool squeeze_infer(struct graph *g, struct node *n)
     for (int i = 0; i < x->rank; i++) {
         if (!all && chosen[i] && x->dim[i] != 1)
             return node_error(g, n, "axis %d of %s is not 1", i, shape_text(x, text));
-        if (all ? x->dim[i] != 1 : !chosen[i])
+        if (all ? x->dim[i] != 1 : !chosen[i]) {
+            n->out[0]->extent[r] = x->extent[i];
             dim[r++] = x->dim[i];
+        }
     }
     return view_as(g, n, r, dim);
 }
@@ -175,8 +177,10 @@ static bool unsqueeze_infer(struct graph *g, struct node *n)
         return node_error(g, n, "result of rank %d, at most %d is possible", rank, MAX_RANK);
     if (!read_axes(g, n, rank, chosen))
         return false;
-    for (int i = 0, k = 0; i < rank; i++)
+    for (int i = 0, k = 0; i < rank; i++) {
+        n->out[0]->extent[i] = chosen[i] ? NULL : x->extent[k];
         dim[i] = chosen[i] ? 1 : x->dim[k++];
+    }
     return view_as(g, n, rank, dim);
 }
 
