@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define CNNC_FN(name) name
+#include "../../runtime/lrn_types.h"
 #include "../../runtime/normalize.h"
 
 static const struct cnnc_thread all = {0, 1, NULL};
@@ -117,7 +118,17 @@ static const struct field rownorm_fields[] = {
 };
 static const struct geometry rownorm_geometry = {"cnnc_normalize", sizeof(struct cnnc_normalize), rownorm_fields,
                                                  COUNT(rownorm_fields)};
+/* Float on vectors, without means and deviations. */
+static bool vector_match(const struct node *n, const struct target *target)
+{
+    return n->in[0]->dtype == DT_F32 && !wants_output(n, 1) && !wants_output(n, 2) && rownorm_match(n, target);
+}
+
+static double vector_cost(const struct node *n, const struct target *target) { return 0.2 * plain_cost(n, target); }
+
 const struct kernel rownorm_kernels[ROWNORM_KERNELS] = {
+    {.name = "norm", .part = "norm.h", .geometry = &rownorm_geometry, .match = vector_match, .cost = vector_cost,
+     .prepare = rownorm_prepare, .fill = rownorm_fill},
     {.part = "normalize.h", .geometry = &rownorm_geometry, .match = rownorm_match, .cost = plain_cost,
      .prepare = rownorm_prepare, .fill = rownorm_fill, .name_of = rownorm_name, .run = rownorm_run},
 };
@@ -220,7 +231,50 @@ static const struct field lrn_fields[] = {
     FIELD(struct cnnc_lrn, bias, F_FLOAT),
 };
 static const struct geometry lrn_geometry = {"cnnc_lrn", sizeof(struct cnnc_lrn), lrn_fields, COUNT(lrn_fields)};
+/* Float on vectors. */
+static void lrn_vector_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    const struct extent5 e = extent5(n->in[0]);
+    struct cnnc_lrn_vector *g = geometry;
+    (void)target;
+    *g = (struct cnnc_lrn_vector){.n = e.n, .c = e.c, .d = e.d, .h = e.h, .w = e.w, .size = (int)attr_i(n, "size"),
+                                  .alpha = (float)attr_f(n, "alpha"), .beta = (float)attr_f(n, "beta"),
+                                  .bias = (float)attr_f(n, "bias"), .x = view_of(n->in[0]), .y = view_of(n->out[0])};
+}
+
+static bool lrn_vector_match(const struct node *n, const struct target *target)
+{
+    (void)target;
+    return n->in[0]->dtype == DT_F32 && n->in[0]->rank >= 3 && n->in[0]->rank <= 5;
+}
+
+static bool lrn_blocked_match(const struct node *n, const struct target *target)
+{
+    return target->block > 1 && attr_i(n, "size") <= 2 * target->block && lrn_vector_match(n, target);
+}
+
+static double lrn_vector_cost(const struct node *n, const struct target *target)
+{
+    (void)target;
+    return (0.5 + 0.1 * (double)attr_i(n, "size")) * 1e-9 * (double)tensor_count(n->out[0]) + 2e-7;
+}
+
+static size_t lrn_scratch(const void *geometry) { return CNNC_LRN_SCRATCH(((const struct cnnc_lrn_vector *)geometry)->c); }
+
+#define LRN(member, kind) FIELD(struct cnnc_lrn_vector, member, kind)
+static const struct field lrn_vector_fields[] = {
+    LRN(n, F_INT), LRN(c, F_INT), LRN(d, F_INT), LRN(h, F_INT), LRN(w, F_INT),
+    FIELD_LIT(struct cnnc_lrn_vector, size, F_INT), LRN(alpha, F_FLOAT), FIELD_LIT(struct cnnc_lrn_vector, beta, F_FLOAT),
+    LRN(bias, F_FLOAT), LRN(x, F_VIEW), LRN(y, F_VIEW),
+};
+static const struct geometry lrn_vector_geometry = {"cnnc_lrn_vector", sizeof(struct cnnc_lrn_vector), lrn_vector_fields,
+                                                    COUNT(lrn_vector_fields)};
 const struct kernel lrn_kernels[LRN_KERNELS] = {
+    {.name = "lrn_blocked", .part = "lrn.h", .geometry = &lrn_vector_geometry, .in_layout = LAYOUT_BLOCKED,
+     .out_layout = LAYOUT_BLOCKED, .views = true, .match = lrn_blocked_match, .cost = lrn_vector_cost,
+     .fill = lrn_vector_fill, .scratch = lrn_scratch},
+    {.name = "lrn_plain", .part = "lrn.h", .geometry = &lrn_vector_geometry, .views = true, .match = lrn_vector_match,
+     .cost = lrn_vector_cost, .fill = lrn_vector_fill},
     {.part = "normalize.h", .geometry = &lrn_geometry, .cost = lrn_cost, .fill = lrn_fill, .name_of = lrn_name,
      .run = lrn_run},
 };

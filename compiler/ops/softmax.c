@@ -71,7 +71,17 @@ static const struct field axis_fields[] = {
     FIELD_LIT(struct cnnc_axis, op, F_INT),
 };
 static const struct geometry axis_geometry = {"cnnc_axis", sizeof(struct cnnc_axis), axis_fields, COUNT(axis_fields)};
+static bool softmax_match(const struct node *n, const struct target *target)
+{
+    (void)target;
+    return n->in[0]->dtype == DT_F32 && (is_op(n, "Softmax") || is_op(n, "LogSoftmax"));
+}
+
+static double softmax_cost(const struct node *n, const struct target *target) { return 0.1 * axis_cost(n, target); }
+
 static const struct kernel axis_kernels[] = {
+    {.name = "softmax", .part = "softmax.h", .geometry = &axis_geometry, .inplace = true, .match = softmax_match,
+     .cost = softmax_cost, .fill = axis_fill},
     {.part = "normalize.h", .geometry = &axis_geometry, .inplace = true, .cost = axis_cost, .fill = axis_fill,
      .name_of = axis_name, .run = axis_run},
 };
