@@ -454,5 +454,118 @@ def make_normalize():
     f.write()
 
 
-for make in [make_pool, make_dense, make_activation, make_elementwise, make_cast, make_softmax, make_normalize]:
+# ---- moving ----------------------------------------------------------------------------------------------------------
+
+def make_move():
+    f = Family("move")
+    x, y, v = f.input("x", (18, 5, 6)), f.input("y", (18, 5, 6)), f.input("v", (12, 4))
+    f.case("reshape(x, [6, 90])", T((BATCH, 6, 90), x.data))
+    f.case("reshape(x, [0, -1])", T((BATCH, 18, 30), x.data))
+    f.case("flatten(x)", T((BATCH, 540), x.data))
+    f.case("unsqueeze(v, [1])", T((BATCH, 1, 12, 4), v.data))
+    f.case("squeeze(unsqueeze(v, [1]), [1])", v)
+    for perm in [(0, 2, 3, 1), (0, 3, 1, 2), (3, 2, 1, 0), (1, 0, 3, 2)]:
+        shape = tuple(x.shape[k] for k in perm)
+        f.case(f"transpose(x, {list(perm)})", build(shape, lambda i: x[tuple(i[perm.index(k)] for k in range(4))]))
+    f.case("slice(x, [2], [9])", build((BATCH, 7, 5, 6), lambda i: x[i[0], i[1] + 2, i[2], i[3]]))
+    f.case("slice(x, [0, 1], [5, 6], axes=[2, 3], step=[2, 3])", build((BATCH, 18, 3, 2), lambda i: x[i[0], i[1], 2 * i[2], 1 + 3 * i[3]]))
+    f.case("slice(x, [-1], [-100], axes=[3], step=[-1])", build((BATCH, 18, 5, 6), lambda i: x[i[0], i[1], i[2], 5 - i[3]]))
+    f.case("slice(relu(x), [16], [18]) + 1", build((BATCH, 2, 5, 6), lambda i: max(x[i[0], i[1] + 16, i[2], i[3]], 0) + 1))
+    f.case("concat(x, y)", build((BATCH, 36, 5, 6), lambda i: (x if i[1] < 18 else y)[i[0], i[1] % 18, i[2], i[3]]))
+    f.case("concat(relu(x), y, relu(y)) |> sigmoid", build((BATCH, 54, 5, 6), lambda i: 1 / (1 + math.exp(
+        -[max(x[i[0], i[1] % 18, i[2], i[3]], 0), y[i[0], i[1] % 18, i[2], i[3]], max(y[i[0], i[1] % 18, i[2], i[3]], 0)][i[1] // 18]))))
+    f.case("concat(x, y, axis=3)", build((BATCH, 18, 5, 12), lambda i: (x if i[3] < 6 else y)[i[0], i[1], i[2], i[3] % 6]))
+    f.lines.append("p, q = split(v, [5, 7])")
+    f.case("p", build((BATCH, 5, 4), lambda i: v[i]))
+    f.case("q", build((BATCH, 7, 4), lambda i: v[i[0], i[1] + 5, i[2]]))
+    f.lines.append("r, s = split(x, axis=3)")
+    f.case("s - r", build((BATCH, 18, 5, 3), lambda i: x[i[:3] + (i[3] + 3,)] - x[i]))
+
+    def pad(before, after, place):
+        shape = (BATCH, 18) + tuple(n + b + a for n, b, a in zip((5, 6), before, after))
+        return build(shape, lambda i: place(i[0], i[1], i[2] - before[0], i[3] - before[1]))
+    inside = lambda h, w: 0 <= h < 5 and 0 <= w < 6
+    clamp = lambda k, n: min(max(k, 0), n - 1)
+    mirror = lambda k, n: -k if k < 0 else 2 * n - 2 - k if k >= n else k
+    f.case("pad(x, 2)", pad((2, 2), (2, 2), lambda n, c, h, w: x[n, c, h, w] if inside(h, w) else 0))
+    f.case("pad(x, [0, 1, 2, 3], value=-1.5)", pad((0, 1), (2, 3), lambda n, c, h, w: x[n, c, h, w] if inside(h, w) else -1.5))
+    f.case("pad(x, 3, mode=reflect)", pad((3, 3), (3, 3), lambda n, c, h, w: x[n, c, mirror(h, 5), mirror(w, 6)]))
+    f.case("pad(x, 3, mode=edge)", pad((3, 3), (3, 3), lambda n, c, h, w: x[n, c, clamp(h, 5), clamp(w, 6)]))
+    f.case("pad(x, 3, mode=wrap)", pad((3, 3), (3, 3), lambda n, c, h, w: x[n, c, h % 5, w % 6]))
+    v2 = f.input("v2", (12, 2, 3))
+    f.case("depth_to_space(v2, 2)", build((BATCH, 3, 4, 6), lambda i: v2[i[0], (i[2] % 2 * 2 + i[3] % 2) * 3 + i[1], i[2] // 2, i[3] // 2]))
+    f.case("depth_to_space(v2, 2, mode=CRD)", build((BATCH, 3, 4, 6), lambda i: v2[i[0], i[1] * 4 + i[2] % 2 * 2 + i[3] % 2, i[2] // 2, i[3] // 2]))
+    f.case("space_to_depth(depth_to_space(v2, 2), 2)", v2)
+    f.case('einsum(v, w, "bij,jk->bik")', matmul(v, f.input("w", (4, 3), options="batch=false")))
+    f.write()
+
+
+# ---- reductions ------------------------------------------------------------------------------------------------------
+
+def make_reduce():
+    f = Family("reduce")
+    x, p = f.input("x", (5, 4, 6)), f.input("p", (7, 6), f.random.tensor((BATCH, 7, 6), 0.25, 2))
+
+    def reduce(t, axes, keep, g):
+        shape = tuple(1 if k in axes else n for k, n in enumerate(t.shape))
+        each = [range(n) if k in axes else range(1) for k, n in enumerate(t.shape)]
+        r = build(shape, lambda i: g([t[tuple(a + b for a, b in zip(i, j))] for j in itertools.product(*each)]))
+        return r if keep else T([n for k, n in enumerate(shape) if k not in axes], r.data)
+    table = {"sum": sum, "mean": lambda v: sum(v) / len(v), "max": max, "min": min, "prod": math.prod,
+             "l1": lambda v: sum(map(abs, v)), "l2": lambda v: math.sqrt(sum(a * a for a in v)),
+             "sum_square": lambda v: sum(a * a for a in v), "log_sum": lambda v: math.log(sum(v)),
+             "log_sum_exp": lambda v: math.log(sum(map(math.exp, v)))}
+    for name, g in table.items():
+        t, n = (p, "p") if name in ("log_sum", "prod") else (x, "x")
+        rest = tuple(range(1, len(t.shape)))
+        f.case(f"reduce_{name}({n})", reduce(t, rest, True, g))
+        f.case(f"reduce_{name}({n}, [1])", reduce(t, (1,), True, g))
+        f.case(f"reduce_{name}({n}, [-1], keepdims=false)", reduce(t, (len(t.shape) - 1,), False, g))
+    f.case("reduce_mean(relu(x), [2, 3]) * 2", reduce(x.map(lambda v: max(v, 0)), (2, 3), True, lambda v: 2 * sum(v) / len(v)))
+    f.case("reduce_max(x, [0, 2])", reduce(x, (0, 2), True, max))
+    f.case("argmax(x)", reduce(x, (1,), True, lambda v: v.index(max(v))), "q")
+    f.case("argmax(x, 3, keepdims=false)", reduce(x, (3,), False, lambda v: v.index(max(v))), "q")
+    f.case("argmin(p, 2)", reduce(p, (2,), True, lambda v: v.index(min(v))), "q")
+    f.write()
+
+
+# ---- resizing --------------------------------------------------------------------------------------------------------
+
+def make_resize():
+    f = Family("resize")
+    x, s, v = f.input("x", (18, 4, 5)), f.input("s", (3, 7)), f.input("v", (2, 3, 4, 3))
+
+    def resize(t, size, scale, mode, place, rounding="floor", a=-0.75):
+        rank = len(size)
+
+        def taps(o, n, z):
+            at = {"half": (o + 0.5) / z - 0.5, "corners": o * (n - 1) / (n * z - 1) if n * z > 1 else 0, "asymmetric": o / z}[place]
+            clamp = lambda k: min(max(k, 0), n - 1)
+            low = math.floor(at)
+            r = at - low
+            if mode == "nearest":
+                k = low if rounding == "floor" else math.ceil(at - 0.5)
+                return [(clamp(k), 1)]
+            if mode == "linear":
+                return [(clamp(low), 1 - r), (clamp(low + 1), r)]
+            w = lambda d: ((a + 2) * d - (a + 3)) * d * d + 1 if d <= 1 else ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+            return [(clamp(low + k), w(abs(r - k))) for k in (-1, 0, 1, 2)]
+        table = [[taps(o, t.shape[2 + k], scale[k]) for o in range(size[k])] for k in range(rank)]
+        return build(t.shape[:2] + tuple(size), lambda i: sum(
+            math.prod(w for _, w in c) * t[i[:2] + tuple(k for k, _ in c)]
+            for c in itertools.product(*[table[k][i[2 + k]] for k in range(rank)])))
+    f.case("resize(x, scale=2)", resize(x, (8, 10), (2, 2), "nearest", "half", "round"))
+    f.case("resize(relu(x), scale=3, coordinates=asymmetric, rounding=floor)",
+           resize(x.map(lambda z: max(z, 0)), (12, 15), (3, 3), "nearest", "asymmetric"))
+    f.case("resize(x, linear, scale=2)", resize(x, (8, 10), (2, 2), "linear", "half"))
+    f.case("resize(x, bilinear, size=7x3)", resize(x, (7, 3), (7 / 4, 3 / 5), "linear", "half"))
+    f.case("resize(x, linear, size=7x9, coordinates=align_corners)", resize(x, (7, 9), (7 / 4, 9 / 5), "linear", "corners"))
+    f.case("resize(x, cubic, scale=2)", resize(x, (8, 10), (2, 2), "cubic", "half"))
+    f.case("resize(s, linear, scale=2)", resize(s, (14,), (2,), "linear", "half"))
+    f.case("resize(v, linear, scale=[2, 1, 2])", resize(v, (6, 4, 6), (2, 1, 2), "linear", "half"))
+    f.write()
+
+
+for make in [make_pool, make_dense, make_activation, make_elementwise, make_cast, make_softmax, make_normalize, make_move,
+             make_reduce, make_resize]:
     make()
