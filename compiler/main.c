@@ -30,8 +30,8 @@ static const struct pass passes[] = {
 };
 
 static const struct target targets[] = {
-    {.name = "portable", .block = 16, .winograd = true, .fuse = true, .max_error = 1e-4},
-    {.name = "cortex-m", .block = 1, .winograd = false, .fuse = true, .max_error = 1e-4},
+    {.name = "portable", .block = 16, .winograd = true, .fuse = true, .max_error = 1e-4, .max_weights = 1.35},
+    {.name = "cortex-m", .block = 1, .winograd = false, .fuse = true, .max_error = 1e-4, .max_weights = 1.35},
 };
 
 enum {

@@ -69,6 +69,7 @@ struct target {
     bool winograd;
     bool fuse;
     double max_error;
+    double max_weights; /* packed weights at most so many times the parameters */
 };
 
 enum { LAYOUT_PLAIN, LAYOUT_BLOCKED };
@@ -85,6 +86,7 @@ struct kernel {
     bool pools;                /* computes node->pool as well, and only such nodes */
     bool (*match)(const struct node *n, const struct target *target); /* can it compute this node? NULL: always */
     double (*cost)(const struct node *n, const struct target *target); /* estimated seconds on one core; NULL: 1e9, a last resort */
+    double (*weights)(const struct node *n); /* elements of its packed weights, where they are more than the weights */
     /* The zeroed border that it reads around input i (already zero in before/after). */
     void (*halo)(const struct node *n, int i, int before[3], int after[3]);
     /* Rewires inputs (weights become PackConv of weights, ...). Called once, after selection. */

@@ -135,7 +135,7 @@ static bool conv_infer(struct graph *g, struct node *n)
 
 static void conv_cost(const struct node *n, struct cost *c)
 {
-    const struct tensor *w = n->in[1], *y = n->out[0];
+    const struct tensor *w = n->in[1], *y = n->pool ? n->pool_in : n->out[0];
     c->macs = tensor_count(y) * dims_count(w->rank - 1, w->dim + 1);
 }
 

@@ -10,22 +10,28 @@
 
 /* ---- geometry --------------------------------------------------------------------------------------------------- */
 
-#define CONV_FIELDS                                                                                                    \
-    FIELD(struct cnnc_conv, n, F_INT), FIELD(struct cnnc_conv, groups, F_INT), FIELD(struct cnnc_conv, ic, F_INT),     \
-    FIELD(struct cnnc_conv, id, F_INT), FIELD(struct cnnc_conv, ih, F_INT), FIELD(struct cnnc_conv, iw, F_INT),        \
-    FIELD(struct cnnc_conv, oc, F_INT), FIELD(struct cnnc_conv, od, F_INT), FIELD(struct cnnc_conv, oh, F_INT),        \
-    FIELD(struct cnnc_conv, ow, F_INT), FIELD_LIT(struct cnnc_conv, kd, F_INT), FIELD_LIT(struct cnnc_conv, kh, F_INT),\
-    FIELD_LIT(struct cnnc_conv, kw, F_INT), FIELD(struct cnnc_conv, sd, F_INT), FIELD(struct cnnc_conv, sh, F_INT),    \
-    FIELD_LIT(struct cnnc_conv, sw, F_INT), FIELD(struct cnnc_conv, dd, F_INT), FIELD(struct cnnc_conv, dh, F_INT),    \
-    FIELD(struct cnnc_conv, dw, F_INT), FIELD(struct cnnc_conv, pd, F_INT), FIELD(struct cnnc_conv, ph, F_INT),        \
-    FIELD(struct cnnc_conv, pw, F_INT), FIELD(struct cnnc_conv, x, F_VIEW), FIELD(struct cnnc_conv, y, F_VIEW),        \
-    FIELD(struct cnnc_conv, add, F_VIEW), FIELD_LIT(struct cnnc_conv, ep, F_EPILOGUE),                                 \
-    FIELD_LIT(struct cnnc_conv, tile_w, F_INT), FIELD_LIT(struct cnnc_conv, tile_ocb, F_INT),                          \
-    FIELD_LIT(struct cnnc_conv, ic_tail, F_INT), FIELD_LIT(struct cnnc_conv, flat, F_INT),                             \
-    FIELD_LIT(struct cnnc_conv, passes, F_INT), FIELD_LIT(struct cnnc_conv, clip, F_INT)
+/* The members of struct cnnc_conv: M(name, kind, literal?). */
+#define CONV_MEMBERS(M)                                                                                                \
+    M(n, F_INT, 0), M(groups, F_INT, 0), M(ic, F_INT, 0), M(id, F_INT, 0), M(ih, F_INT, 0), M(iw, F_INT, 0),           \
+    M(oc, F_INT, 0), M(od, F_INT, 0), M(oh, F_INT, 0), M(ow, F_INT, 0), M(kd, F_INT, 1), M(kh, F_INT, 1),              \
+    M(kw, F_INT, 1), M(sd, F_INT, 0), M(sh, F_INT, 0), M(sw, F_INT, 1), M(dd, F_INT, 0), M(dh, F_INT, 0),              \
+    M(dw, F_INT, 0), M(pd, F_INT, 0), M(ph, F_INT, 0), M(pw, F_INT, 0), M(x, F_VIEW, 0), M(y, F_VIEW, 0),              \
+    M(add, F_VIEW, 0), M(ep, F_EPILOGUE, 1), M(tile_w, F_INT, 1), M(tile_ocb, F_INT, 1), M(ic_tail, F_INT, 1),         \
+    M(flat, F_INT, 1), M(passes, F_INT, 1), M(clip, F_INT, 1), M(winograd, F_INT, 1), M(tile_block, F_INT, 0)
 
-static const struct field conv_fields[] = {CONV_FIELDS};
+#define CONV_FIELD(name, kind, literal) {#name, offsetof(struct cnnc_conv, name), kind, literal, 0}
+static const struct field conv_fields[] = {CONV_MEMBERS(CONV_FIELD)};
 static const struct geometry conv_geometry = {"cnnc_conv", sizeof(struct cnnc_conv), conv_fields, COUNT(conv_fields)};
+
+#define POOL_FIELD(name, kind, literal) {"c." #name, offsetof(struct cnnc_conv_pool, c.name), kind, literal, 0}
+static const struct field pool_fields[] = {
+    CONV_MEMBERS(POOL_FIELD),
+    FIELD(struct cnnc_conv_pool, pool_oh, F_INT), FIELD(struct cnnc_conv_pool, pool_ow, F_INT),
+    FIELD_LIT(struct cnnc_conv_pool, pool_kh, F_INT), FIELD_LIT(struct cnnc_conv_pool, pool_kw, F_INT),
+    FIELD_LIT(struct cnnc_conv_pool, pool_sh, F_INT), FIELD_LIT(struct cnnc_conv_pool, pool_sw, F_INT),
+    FIELD(struct cnnc_conv_pool, pool_ph, F_INT), FIELD(struct cnnc_conv_pool, pool_pw, F_INT)};
+static const struct geometry pool_geometry = {"cnnc_conv_pool", sizeof(struct cnnc_conv_pool), pool_fields,
+                                              COUNT(pool_fields)};
 
 static void window_at(const struct node *n, int64_t k[3], int64_t s[3], int64_t d[3], int64_t p[3])
 {
@@ -162,6 +168,96 @@ static void depthwise_prepare(struct graph *g, struct node *n, const struct targ
     prepare_blocked(g, n, t, "depthwise");
 }
 
+/* ---- Winograd --------------------------------------------------------------------------------------------------- */
+
+static bool winograd_match(const struct node *n, const struct target *t)
+{
+    struct cnnc_conv c;
+    if (t->block != 16 || !t->winograd || !is_float(n) || n->in[0]->rank != 4 || attr_i(n, "group") != 1)
+        return false;
+    conv_fill(n, &c, t);
+    return c.kh == 3 && c.kw == 3 && c.sh == 1 && c.sw == 1 && c.dh == 1 && c.dw == 1 && c.ic >= 16 && c.oc >= 16 &&
+           c.oh > 1 && c.ow > 1;
+}
+
+/* The product runs at the direct kernel's speed; each transform moves its tiles through the cache once; weights larger than the
+ * cache arrive at the memory's speed. */
+static double winograd_cost(const struct node *n, const struct target *t, int m)
+{
+    struct cnnc_conv c;
+    conv_fill(n, &c, t);
+    c.winograd = m;
+    cnnc_winograd_plan(&c);
+    const double s = (m + 2) * (m + 2), tiles = (double)c.n * ((c.oh + m - 1) / m) * ((c.ow + m - 1) / m);
+    const double ic = c.ic, oc = (double)blocks_of(c.oc, t), weights = s * ic * oc * 4;
+    return 1e-6 + tiles * ic * oc * s / 55e9 + tiles * s * (ic + oc) * 4 / 25e9 + weights / (weights > 4e6 ? 12e9 : 60e9);
+}
+
+static void winograd_fill(const struct node *n, void *geometry, const struct target *t, int m)
+{
+    struct cnnc_conv *c = geometry;
+    conv_fill(n, c, t);
+    c->winograd = m;
+    cnnc_winograd_plan(c);
+}
+
+static double winograd2_cost(const struct node *n, const struct target *t) { return winograd_cost(n, t, 2); }
+static double winograd4_cost(const struct node *n, const struct target *t) { return winograd_cost(n, t, 4); }
+static void winograd2_fill(const struct node *n, void *g, const struct target *t) { winograd_fill(n, g, t, 2); }
+static void winograd4_fill(const struct node *n, void *g, const struct target *t) { winograd_fill(n, g, t, 4); }
+static double winograd2_weights(const struct node *n) { return (double)tensor_count(n->in[1]) * 16 / 9; }
+static double winograd4_weights(const struct node *n) { return (double)tensor_count(n->in[1]) * 4; }
+static size_t winograd_scratch(const void *geometry) { return cnnc_winograd_scratch(geometry); }
+static void winograd2_prepare(struct graph *g, struct node *n, const struct target *t)
+{
+    n->kernel_note = "F(2x2, 3x3)";
+    prepare_blocked(g, n, t, "winograd2");
+}
+static void winograd4_prepare(struct graph *g, struct node *n, const struct target *t)
+{
+    n->kernel_note = "F(4x4, 3x3)";
+    prepare_blocked(g, n, t, "winograd4");
+}
+
+/* ---- with max pooling ------------------------------------------------------------------------------------------- */
+
+static void pool_window(const struct node *n, struct cnnc_conv_pool *p)
+{
+    const int spatial = n->in[0]->rank - 2, skip = 2 - spatial;
+    int64_t k[2] = {1, 1}, s[2] = {1, 1}, before[2] = {0, 0};
+    for (int i = 0; i < spatial; i++) {
+        k[skip + i] = attr_at(n->pool, "kernel_shape", i, 1);
+        s[skip + i] = attr_at(n->pool, "strides", i, 1);
+        before[skip + i] = attr_at(n->pool, "pads", i, 0);
+    }
+    const struct extent5 y = extent5(n->out[0]);
+    p->pool_oh = y.h, p->pool_ow = y.w;
+    p->pool_kh = (int)k[0], p->pool_kw = (int)k[1];
+    p->pool_sh = (int)s[0], p->pool_sw = (int)s[1];
+    p->pool_ph = (int)before[0], p->pool_pw = (int)before[1];
+}
+
+static void direct_pool_fill(const struct node *n, void *geometry, const struct target *t)
+{
+    struct cnnc_conv_pool *p = geometry;
+    memset(p, 0, sizeof *p);
+    conv_fill(n, &p->c, t);
+    pool_window(n, p);
+    cnnc_conv_pool_plan(p);
+}
+
+static void first_pool_fill(const struct node *n, void *geometry, const struct target *t)
+{
+    struct cnnc_conv_pool *p = geometry;
+    memset(p, 0, sizeof *p);
+    conv_fill(n, &p->c, t);
+    pool_window(n, p);
+    cnnc_conv_first_plan(&p->c);
+}
+
+static size_t direct_pool_scratch(const void *geometry) { return cnnc_conv_direct_pool_scratch(geometry); }
+static size_t first_pool_scratch(const void *geometry) { return cnnc_conv_first_pool_scratch(geometry); }
+
 /* ---- plain ------------------------------------------------------------------------------------------------------ */
 
 static const enum dtype plain_types[] = {DT_F32, DT_F64, DT_F16, DT_BF16};
@@ -228,6 +324,19 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
     {.name = "conv_first", .part = "conv_first.h", .geometry = &conv_geometry, .in_layout = LAYOUT_PLAIN,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = first_match, .cost = first_cost,
      .prepare = first_prepare, .fill = first_fill, .scratch = first_scratch},
+    {.name = "conv_winograd", .part = "conv_winograd.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = winograd_match, .cost = winograd4_cost,
+     .weights = winograd4_weights, .prepare = winograd4_prepare, .fill = winograd4_fill, .scratch = winograd_scratch},
+    {.name = "conv_winograd", .part = "conv_winograd.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = winograd_match, .cost = winograd2_cost,
+     .weights = winograd2_weights, .prepare = winograd2_prepare, .fill = winograd2_fill, .scratch = winograd_scratch},
+    {.name = "conv_direct_pool", .part = "conv_pool.h", .geometry = &pool_geometry, .in_layout = LAYOUT_BLOCKED,
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true, .match = direct_match,
+     .cost = direct_cost, .halo = padding_halo, .prepare = direct_prepare, .fill = direct_pool_fill,
+     .scratch = direct_pool_scratch},
+    {.name = "conv_first_pool", .part = "conv_pool.h", .geometry = &pool_geometry, .in_layout = LAYOUT_PLAIN,
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true, .match = first_match,
+     .cost = first_cost, .prepare = first_prepare, .fill = first_pool_fill, .scratch = first_pool_scratch},
     {.name = "depthwise", .part = "depthwise.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = depthwise_match, .cost = depthwise_cost,
      .halo = padding_halo, .prepare = depthwise_prepare, .fill = depthwise_fill},

@@ -14,6 +14,21 @@ static const struct attr_def conv_attrs[] = {
 typedef void pack_fn(const struct cnnc_conv *g, const float *w, float *packed);
 typedef size_t size_fn(const struct cnnc_conv *g);
 
+static void pack_winograd(struct cnnc_conv g, int m, const float *w, float *packed)
+{
+    g.winograd = m;
+    cnnc_winograd_weights(&g, w, packed);
+}
+static size_t size_winograd(struct cnnc_conv g, int m)
+{
+    g.winograd = m;
+    return cnnc_winograd_weights_size(&g);
+}
+static void pack_winograd2(const struct cnnc_conv *g, const float *w, float *packed) { pack_winograd(*g, 2, w, packed); }
+static void pack_winograd4(const struct cnnc_conv *g, const float *w, float *packed) { pack_winograd(*g, 4, w, packed); }
+static size_t size_winograd2(const struct cnnc_conv *g) { return size_winograd(*g, 2); }
+static size_t size_winograd4(const struct cnnc_conv *g) { return size_winograd(*g, 4); }
+
 static const struct form {
     const char *name;
     pack_fn *pack;
@@ -21,6 +36,8 @@ static const struct form {
 } forms[] = {
     {"direct", cnnc_pack_conv, cnnc_pack_conv_size},
     {"first", cnnc_pack_conv_first, cnnc_pack_conv_first_size},
+    {"winograd2", pack_winograd2, size_winograd2},
+    {"winograd4", pack_winograd4, size_winograd4},
     {"depthwise", cnnc_pack_depthwise, cnnc_pack_depthwise_size},
 };
 

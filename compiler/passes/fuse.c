@@ -54,8 +54,11 @@ static bool absorb_pool(struct graph *g, struct node *n)
     struct tensor *through = n->in[0];
     struct node *into = through->def;
     if (strcmp(n->op->onnx, "MaxPool") != 0 || n->nout != 1 || !into || into->pool || through->users != 1 ||
-        through->is_output || strcmp(into->op->onnx, "Conv") != 0)
+        through->is_output || strcmp(into->op->onnx, "Conv") != 0 || through->rank > 4 || attr_i(n, "storage_order"))
         return false;
+    for (int i = 0; i < through->rank - 2; i++)
+        if (attr_at(n, "dilations", i, 1) != 1)
+            return false;
     for (int i = 0; i < into->stages; i++) /* the operand would have to be pooled row by row as well */
         if (into->stage[i].op == CNNC_ST_ADD || into->stage[i].op == CNNC_ST_MUL)
             return false;
@@ -68,6 +71,7 @@ static bool absorb_pool(struct graph *g, struct node *n)
     *copy = *n; /* its attributes and shapes stay readable through this copy */
     copy->in = copy->out = NULL;
     copy->nin = copy->nout = 0;
+    copy->fused = into->fused; /* as it was, should select undo this */
     into->pool = copy;
     into->pool_in = through;
     node_takes_over(g, into, n);

@@ -1,16 +1,20 @@
 /* select: for each node in order the kernel with the least estimated time, the price of converting its operands to the
- * layout it wants included. */
+ * layout it wants included. A pooling that fuse joined to a convolution is set apart again where that is faster. Kernels whose
+ * packed weights outgrow the parameters (Winograd) are kept where they save most time for the space, within --max-weights. */
 #include "../pass.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-static double conversion_cost(const struct node *n, const struct kernel *k, const struct target *target)
+static bool is_constant(const struct tensor *t) { return tensor_is_const(t) || (t->def && t->def->folded); }
+
+static double conversion_cost(const struct node *n, const struct kernel *k)
 {
     double bytes = 0;
     for (int i = 0; i < n->nin; i++) {
         const struct tensor *t = n->in[i];
-        if (!t || tensor_is_const(t) || (t->def && t->def->folded) || t->rank < 3)
+        if (!t || is_constant(t) || t->rank < 3)
             continue;
         if ((t->layout.block != 0) != (k->in_layout == LAYOUT_BLOCKED))
             bytes += 2.0 * (double)tensor_count(t) * (double)dtype_size(t->dtype);
@@ -18,7 +22,6 @@ static double conversion_cost(const struct node *n, const struct kernel *k, cons
     for (int i = 0; i < n->nout; i++)
         if (n->out[i] && n->out[i]->is_output && k->out_layout == LAYOUT_BLOCKED)
             bytes += 2.0 * (double)tensor_count(n->out[i]) * (double)dtype_size(n->out[i]->dtype);
-    (void)target;
     return bytes ? 2e-7 + bytes / 4e9 : 0;
 }
 
@@ -30,32 +33,135 @@ const struct kernel *first_match(const struct node *n, const struct target *targ
     return NULL;
 }
 
-static const char *time_text(double seconds, char text[32])
+/* The fastest kernel for n as it stands, or NULL; slim: of those whose packed weights are no more than the weights. */
+static const struct kernel *fastest(const struct node *n, const struct target *target, bool slim, double *time)
 {
-    if (seconds >= 1e3) /* a last resort, nobody estimated it */
-        return "no estimate";
-    snprintf(text, 32, seconds < 1e-3 ? "%.3g us" : "%.3g ms", seconds * (seconds < 1e-3 ? 1e6 : 1e3));
-    return text;
+    const struct kernel *best = NULL;
+    *time = INFINITY;
+    for (int k = 0; k < n->op->nkernels; k++) {
+        const struct kernel *kernel = &n->op->kernels[k];
+        const bool blocked = kernel->in_layout == LAYOUT_BLOCKED || kernel->out_layout == LAYOUT_BLOCKED;
+        if ((blocked && target->block <= 1) || (n->stages && !kernel->epilogue) || (n->pool != NULL) != kernel->pools ||
+            (slim && kernel->weights) || (kernel->match && !kernel->match(n, target)))
+            continue;
+        const double t = (kernel->cost ? kernel->cost(n, target) : 1e3) + conversion_cost(n, kernel);
+        if (t < *time) {
+            *time = t;
+            best = kernel;
+        }
+    }
+    return best;
 }
 
-/* "410 us, conv_plain: 8.2 ms": the estimate, and those of the kernels that could have done it. */
-static void add_note(struct graph *g, struct node *n, const struct kernel *other, double seconds)
+/* The pooling of n becomes a node of its own again. */
+static void split_pool(struct graph *g, struct node *n)
 {
-    char text[32];
-    n->kernel_note = arena_printf(&g->arena, "%s, %s: %s", n->kernel_note ? n->kernel_note : "", kernel_name(&g->arena, n, other),
-                                  time_text(seconds, text));
+    struct node *p = n->pool;
+    struct tensor *y = n->out[0];
+    struct node *apart = node_insert_after(g, n, p->op, p->name);
+    copy_attrs(g, apart, p);
+    apart->span = p->span;
+    apart->onnx_index = p->onnx_index;
+    apart->layer = p->layer;
+    apart->layers = p->layers;
+    int kept = 0; /* n no longer computes the pooling's layers */
+    for (int i = 0; i < n->layers; i++) {
+        bool gone = false;
+        for (int k = 0; k < p->layers; k++)
+            gone |= n->layer[i] == p->layer[k];
+        if (!gone)
+            n->layer[kept++] = n->layer[i];
+    }
+    n->layers = kept;
+    n->fused = p->fused;
+    n->out[0] = n->pool_in;
+    n->out[0]->def = n;
+    n->out[0]->def_index = 0;
+    n->pool = NULL;
+    n->pool_in = NULL;
+    n->kernel_note = "pooling apart is faster";
+    node_input(g, apart, n->out[0]);
+    VEC_PUSH(apart->out, apart->nout, y);
+    y->def = apart;
+    y->def_index = 0;
 }
 
-const char *kernel_name(struct arena *a, const struct node *n, const struct kernel *k)
+/* Would n without its pooling, and the pooling after it, take less time? */
+static bool apart_is_faster(struct node *n, const struct target *target, bool slim, double joined)
 {
-    struct strbuf name = {0}, define = {0};
-    if (k->name)
-        return k->name;
-    k->name_of(n, &name, &define);
-    const char *r = arena_strdup(a, strncmp(name.s, "cnnc_", 5) == 0 ? name.s + 5 : name.s);
-    sb_free(&name);
-    sb_free(&define);
-    return r;
+    struct node *pool = n->pool;
+    struct tensor *y = n->out[0];
+    double alone;
+    n->pool = NULL;
+    n->out[0] = n->pool_in;
+    const bool able = fastest(n, target, slim, &alone) != NULL;
+    n->pool = pool;
+    n->out[0] = y;
+    const double pooling = 3e-7 + 4.0 * ((double)tensor_count(n->pool_in) + (double)tensor_count(y)) / 12e9;
+    return able && alone + pooling < joined;
+}
+
+static bool choose(struct graph *g, struct node *n, const struct options *o, bool slim)
+{
+    double time;
+    n->kernel = fastest(n, &o->target, slim, &time);
+    if (n->pool && (!n->kernel || apart_is_faster(n, &o->target, slim, time))) {
+        split_pool(g, n);
+        n->kernel = fastest(n, &o->target, slim, &time);
+    }
+    if (!n->kernel)
+        return node_error(g, n, "no kernel computes this on %s for element type %s", o->target.name,
+                          dtype_name(n->nin && n->in[0] ? n->in[0]->dtype : n->out[0]->dtype));
+    n->estimate = time;
+    for (int k = 0; k < n->nout; k++)
+        if (n->out[k])
+            n->out[k]->layout.block = n->kernel->out_layout == LAYOUT_BLOCKED ? o->target.block : 0;
+    return true;
+}
+
+struct saving {
+    struct node *n;
+    double extra, per_element; /* elements more than the weights; seconds saved by each */
+};
+
+static int by_value(const void *a, const void *b)
+{
+    const struct saving *x = a, *y = b;
+    return x->per_element != y->per_element ? (x->per_element < y->per_element ? 1 : -1) : x->n->id - y->n->id;
+}
+
+/* Keeps the kernels with large packed weights that are worth most, as long as all weights together stay within the limit. */
+static bool limit_weights(struct graph *g, const struct options *o)
+{
+    struct saving *list = NULL;
+    int count = 0;
+    double parameters = 0;
+    bool ok = true;
+    for (int i = 0; i < g->tensors; i++)
+        if (g->tensor[i]->users && tensor_is_const(g->tensor[i]) && g->tensor[i]->dtype == DT_F32)
+            parameters += (double)tensor_count(g->tensor[i]);
+    for (int i = 0; i < g->nodes; i++) {
+        struct node *n = g->node[i];
+        double slim;
+        if (!n->kernel || !n->kernel->weights || !fastest(n, &o->target, true, &slim))
+            continue;
+        const double extra = n->kernel->weights(n) - (double)tensor_count(n->in[1]);
+        VEC_PUSH(list, count, ((struct saving){n, extra, (slim - n->estimate) / extra}));
+    }
+    if (count)
+        qsort(list, (size_t)count, sizeof *list, by_value);
+    /* other packings pad channels to whole blocks: a twentieth is kept for that */
+    double room = (o->target.max_weights - 1.05) * parameters;
+    for (int i = 0; i < count && ok; i++) {
+        if (list[i].extra <= room) {
+            room -= list[i].extra;
+            continue;
+        }
+        ok = choose(g, list[i].n, o, true);
+        list[i].n->kernel_note = "Winograd's weights would pass --max-weights";
+    }
+    free(list);
+    return ok;
 }
 
 bool pass_select(struct graph *g, struct options *o)
@@ -63,35 +169,11 @@ bool pass_select(struct graph *g, struct options *o)
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         n->folded = node_is_foldable(n);
-        if (n->folded || (n->op->flags & OP_VIEW))
-            continue;
-        double best = INFINITY;
-        for (int k = 0; k < n->op->nkernels; k++) {
-            const struct kernel *kernel = &n->op->kernels[k];
-            bool blocked = kernel->in_layout == LAYOUT_BLOCKED || kernel->out_layout == LAYOUT_BLOCKED;
-            if ((blocked && o->target.block <= 1) || (n->stages && !kernel->epilogue) || (n->pool && !kernel->pools) ||
-                (!n->pool && kernel->pools) || (kernel->match && !kernel->match(n, &o->target)))
-                continue;
-            double t = (kernel->cost ? kernel->cost(n, &o->target) : 1e3) + conversion_cost(n, kernel, &o->target);
-            const struct kernel *other = t < best ? n->kernel : kernel;
-            if (other)
-                add_note(g, n, other, MAX(t, best));
-            if (t < best) {
-                best = t;
-                n->kernel = kernel;
-            }
-        }
-        if (!n->kernel)
-            return node_error(g, n, "no kernel computes this on %s for element type %s", o->target.name,
-                              dtype_name(n->in && n->in[0] ? n->in[0]->dtype : n->out[0]->dtype));
-        n->estimate = best;
-        char text[32];
-        n->kernel_note = arena_printf(&g->arena, "%s%s", time_text(best, text), n->kernel_note ? n->kernel_note : "");
-        if (n->kernel->out_layout == LAYOUT_BLOCKED)
-            for (int k = 0; k < n->nout; k++)
-                if (n->out[k])
-                    n->out[k]->layout.block = o->target.block;
+        if (!n->folded && !(n->op->flags & OP_VIEW) && !choose(g, n, o, false))
+            return false;
     }
+    if (!limit_weights(g, o))
+        return false;
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         if (n->kernel && n->kernel->prepare)
