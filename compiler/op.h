@@ -76,6 +76,7 @@ enum { LAYOUT_PLAIN, LAYOUT_BLOCKED };
 
 struct kernel {
     const char *name;  /* the C function without the prefix cnnc_; NULL: name_of says */
+    const char *algorithm; /* what a report adds to the name: "F(4x4, 3x3)"; mostly NULL */
     const char *part;  /* header in runtime/ that defines it */
     const struct geometry *geometry;
     int in_layout, out_layout; /* of the activations (constants are always plain) */

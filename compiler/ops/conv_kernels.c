@@ -210,12 +210,10 @@ static double winograd4_weights(const struct node *n) { return (double)tensor_co
 static size_t winograd_scratch(const void *geometry) { return cnnc_winograd_scratch(geometry); }
 static void winograd2_prepare(struct graph *g, struct node *n, const struct target *t)
 {
-    n->kernel_note = "F(2x2, 3x3)";
     prepare_blocked(g, n, t, "winograd2");
 }
 static void winograd4_prepare(struct graph *g, struct node *n, const struct target *t)
 {
-    n->kernel_note = "F(4x4, 3x3)";
     prepare_blocked(g, n, t, "winograd4");
 }
 
@@ -324,11 +322,12 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
     {.name = "conv_first", .part = "conv_first.h", .geometry = &conv_geometry, .in_layout = LAYOUT_PLAIN,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = first_match, .cost = first_cost,
      .prepare = first_prepare, .fill = first_fill, .scratch = first_scratch},
-    {.name = "conv_winograd", .part = "conv_winograd.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
+    {.name = "conv_winograd", .algorithm = "F(4x4, 3x3)", .part = "conv_winograd.h", .geometry = &conv_geometry,
+     .in_layout = LAYOUT_BLOCKED,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = winograd_match, .cost = winograd4_cost,
      .weights = winograd4_weights, .prepare = winograd4_prepare, .fill = winograd4_fill, .scratch = winograd_scratch},
-    {.name = "conv_winograd", .part = "conv_winograd.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = winograd_match, .cost = winograd2_cost,
+    {.name = "conv_winograd", .algorithm = "F(2x2, 3x3)", .part = "conv_winograd.h", .geometry = &conv_geometry,
+     .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = winograd_match, .cost = winograd2_cost,
      .weights = winograd2_weights, .prepare = winograd2_prepare, .fill = winograd2_fill, .scratch = winograd_scratch},
     {.name = "conv_direct_pool", .part = "conv_pool.h", .geometry = &pool_geometry, .in_layout = LAYOUT_BLOCKED,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true, .match = direct_match,

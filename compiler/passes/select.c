@@ -33,6 +33,56 @@ const struct kernel *first_match(const struct node *n, const struct target *targ
     return NULL;
 }
 
+const char *kernel_name(struct arena *a, const struct node *n, const struct kernel *k)
+{
+    struct strbuf name = {0}, define = {0};
+    if (k->name)
+        return k->algorithm ? arena_printf(a, "%s %s", k->name, k->algorithm) : k->name;
+    k->name_of(n, &name, &define);
+    const char *r = arena_strdup(a, strncmp(name.s, "cnnc_", 5) == 0 ? name.s + 5 : name.s);
+    sb_free(&name);
+    sb_free(&define);
+    return r;
+}
+
+static bool can_run(const struct node *n, const struct kernel *k, const struct target *target)
+{
+    const bool blocked = k->in_layout == LAYOUT_BLOCKED || k->out_layout == LAYOUT_BLOCKED;
+    return !(blocked && target->block <= 1) && !(n->stages && !k->epilogue) && (n->pool != NULL) == k->pools &&
+           (!k->match || k->match(n, target));
+}
+
+static double estimate(const struct node *n, const struct kernel *k, const struct target *target)
+{
+    return (k->cost ? k->cost(n, target) : 1e3) + conversion_cost(n, k);
+}
+
+static const char *time_text(double seconds, char text[32])
+{
+    if (seconds >= 1e3) /* a last resort, nobody estimated it */
+        return "no estimate";
+    snprintf(text, 32, seconds < 1e-3 ? "%.3g us" : "%.3g ms", seconds * (seconds < 1e-3 ? 1e6 : 1e3));
+    return text;
+}
+
+/* "410 us, conv_plain: 8.2 ms": the estimate, and those of the other kernels that could have done it; behind that, why the fastest is not
+ * taken. Called before the choice is carried out, while the node still looks as the others would have it. */
+static void explain(struct graph *g, struct node *n, const struct target *target)
+{
+    char text[32];
+    struct strbuf b = {0};
+    sb_add(&b, time_text(n->estimate, text));
+    for (int i = 0; i < n->op->nkernels; i++) {
+        const struct kernel *k = &n->op->kernels[i];
+        if (k != n->kernel && can_run(n, k, target))
+            sb_addf(&b, ", %s: %s", kernel_name(&g->arena, n, k), time_text(estimate(n, k, target), text));
+    }
+    if (n->kernel_note)
+        sb_addf(&b, "; %s", n->kernel_note);
+    n->kernel_note = arena_strdup(&g->arena, b.s);
+    sb_free(&b);
+}
+
 /* The fastest kernel for n as it stands, or NULL; slim: of those whose packed weights are no more than the weights. */
 static const struct kernel *fastest(const struct node *n, const struct target *target, bool slim, double *time)
 {
@@ -40,11 +90,9 @@ static const struct kernel *fastest(const struct node *n, const struct target *t
     *time = INFINITY;
     for (int k = 0; k < n->op->nkernels; k++) {
         const struct kernel *kernel = &n->op->kernels[k];
-        const bool blocked = kernel->in_layout == LAYOUT_BLOCKED || kernel->out_layout == LAYOUT_BLOCKED;
-        if ((blocked && target->block <= 1) || (n->stages && !kernel->epilogue) || (n->pool != NULL) != kernel->pools ||
-            (slim && kernel->weights) || (kernel->match && !kernel->match(n, target)))
+        if ((slim && kernel->weights) || !can_run(n, kernel, target))
             continue;
-        const double t = (kernel->cost ? kernel->cost(n, target) : 1e3) + conversion_cost(n, kernel);
+        const double t = estimate(n, kernel, target);
         if (t < *time) {
             *time = t;
             best = kernel;
@@ -174,6 +222,9 @@ bool pass_select(struct graph *g, struct options *o)
     }
     if (!limit_weights(g, o))
         return false;
+    for (int i = 0; i < g->nodes; i++)
+        if (g->node[i]->kernel)
+            explain(g, g->node[i], &o->target);
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         if (n->kernel && n->kernel->prepare)
