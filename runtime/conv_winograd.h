@@ -121,9 +121,10 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const
         }
 }
 
-/* y = epilogue(bias + A^T M A). y and args: the image. */
+/* y = epilogue(bias + A^T M A), or the maxima of its 2x2 squares. y and args: the image. */
 CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const float *M, const float *bias, float *y,
-                                               struct cnnc_stage_args args, const int m, long v0, long v1, long t0, long n, long TB)
+                                               struct cnnc_stage_args args, const int m, const int pool, long v0, long v1, long t0, long n,
+                                               long TB)
 {
     const int s = m + 2, on = cnnc_blocks(k->oc), across = (k->ow + m - 1) / m;
     const ptrdiff_t position = (ptrdiff_t)on * TB * CNNC_B;
@@ -135,7 +136,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
         for (long t = 0; t < n; t++) {
             const long oy = (t0 + t) / across * m, ox = (t0 + t) % across * m;
             const float *mp = M + (ob * TB + t) * CNNC_B + lane;
-            float *yp = y + ob * k->y.c + oy * k->y.h + ox * CNNC_B + lane;
+            float *yp = y + ob * k->y.c + (oy * k->y.h + ox * CNNC_B) / (pool ? 2 : 1) + lane;
             const struct cnnc_stage_args here = cnnc_stage_args_at(&k->ep, block, oy * k->add.h + ox * CNNC_B, 0);
             cnnc_vf d[4][6], e[6], f[4];
             CNNC_UNROLL
@@ -150,13 +151,21 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
             }
             if (cnnc_epilogue_is_cheap(&k->ep) && oy + m <= k->oh && ox + m <= k->ow &&
                 (cnnc_epilogue_zero(&k->ep) || lanes >= CNNC_VL)) {
+                cnnc_vf above[4];
                 CNNC_UNROLL
                 for (int r = 0; r < m; r++) {
                     CNNC_FN(cnnc_winograd_out)(f, d[r], m);
                     CNNC_UNROLL
-                    for (int c = 0; c < m; c++)
-                        CNNC_VSTORE(yp + r * k->y.h + c * CNNC_B, CNNC_FN(cnnc_epilogue)(&k->ep, CNNC_VADD(f[c], b), &here,
-                                                                                         r * k->add.h + c * CNNC_B, 0));
+                    for (int c = 0; c < m; c++) {
+                        f[c] = CNNC_FN(cnnc_epilogue)(&k->ep, CNNC_VADD(f[c], b), &here, r * k->add.h + c * CNNC_B, 0);
+                        if (!pool)
+                            CNNC_VSTORE(yp + r * k->y.h + c * CNNC_B, f[c]);
+                        else if (r % 2 == 0)
+                            above[c] = f[c];
+                        else if (c % 2)
+                            CNNC_VSTORE(yp + r / 2 * k->y.h + c / 2 * CNNC_B,
+                                        CNNC_VMAX(CNNC_VMAX(f[c], f[c - 1]), CNNC_VMAX(above[c], above[c - 1])));
+                    }
                 }
             } else { /* at the border, or long stages: through memory */
                 float tile[4 * 4 * CNNC_VL];
@@ -169,20 +178,27 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
                 }
                 for (int r = 0; r < m && oy + r < k->oh; r++)
                     for (int c = 0; c < m && ox + c < k->ow; c++) {
-                        float *to = yp + r * k->y.h + c * CNNC_B;
+                        float *to = pool ? tile + (r * m + c) * CNNC_VL : yp + r * k->y.h + c * CNNC_B;
                         CNNC_VSTORE(to, CNNC_FN(cnnc_epilogue)(&k->ep, CNNC_VLOAD(tile + (r * m + c) * CNNC_VL), &here,
                                                                r * k->add.h + c * CNNC_B, 0));
                         for (int l = lanes; !cnnc_epilogue_zero(&k->ep) && l < CNNC_VL; l++)
                             to[l < 0 ? 0 : l] = 0;
+                    }
+                for (int r = 0; pool && r < m && oy + r + 1 < k->oh; r += 2)
+                    for (int c = 0; c < m && ox + c + 1 < k->ow; c += 2) {
+                        const float *p = tile + (r * m + c) * CNNC_VL, *q = p + m * CNNC_VL;
+                        CNNC_VSTORE(yp + r / 2 * k->y.h + c / 2 * CNNC_B,
+                                    CNNC_VMAX(CNNC_VMAX(CNNC_VLOAD(p + CNNC_VL), CNNC_VLOAD(p)),
+                                              CNNC_VMAX(CNNC_VLOAD(q + CNNC_VL), CNNC_VLOAD(q))));
                     }
             }
         }
     }
 }
 
-CNNC_INLINE void CNNC_FN(cnnc_conv_winograd)(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)
+CNNC_INLINE void CNNC_FN(cnnc_winograd_any)(const struct cnnc_conv *k, const void *const in[], void *const out[], struct cnnc_thread t,
+                                            const int pool)
 {
-    const struct cnnc_conv *k = g;
     const int m = k->winograd, NV = CNNC_FN(cnnc_tile_nv)(k->tile_ocb), NW = CNNC_FN(cnnc_tile_nw)(k->tile_w, NV);
     const long TB = (k->tile_block + NW - 1) / NW * NW; /* whole register tiles */
     const long tiles = (long)((k->oh + m - 1) / m) * ((k->ow + m - 1) / m), blocks = (tiles + TB - 1) / TB;
@@ -197,8 +213,20 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_winograd)(const struct cnnc_conv *g, const vo
         CNNC_FN(cnnc_winograd_input)(k, (const float *)in[0] + n * k->x.n, V, m, t0, count, (count + NW - 1) / NW * NW, TB);
         CNNC_FN(cnnc_winograd_product)(k, V, (const float *)in[1], M, m, NW, NV, v0 * NV, v1 * NV, count, TB);
         CNNC_FN(cnnc_winograd_output)(k, M, (const float *)in[2], (float *)out[0] + n * k->y.n,
-                                      cnnc_stage_args_at(&k->ep, args, n * k->add.n, 0), m, v0 * NV, v1 * NV, t0, count, TB);
+                                      cnnc_stage_args_at(&k->ep, args, n * k->add.n, 0), m, pool, v0 * NV, v1 * NV, t0, count, TB);
         u += v1 - v0;
     }
+}
+
+CNNC_INLINE void CNNC_FN(cnnc_conv_winograd)(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)
+{
+    CNNC_FN(cnnc_winograd_any)(g, in, out, t, 0);
+}
+
+/* With max pooling 2x2, stride 2, no padding, rounded down (every tile holds whole windows): g->c.y is the view of the pooled output. */
+CNNC_INLINE void CNNC_FN(cnnc_conv_winograd_pool)(const struct cnnc_conv_pool *g, const void *const in[], void *const out[],
+                                                  struct cnnc_thread t)
+{
+    CNNC_FN(cnnc_winograd_any)(&g->c, in, out, t, 1);
 }
 #endif
