@@ -177,4 +177,23 @@ CNNC_INLINE void cnnc_conv_pool_plan(struct cnnc_conv_pool *g)
     g->c.ic_tail = g->c.groups == 1 ? g->c.ic % CNNC_B : 0;
 }
 
+/* ---- transposed ---- */
+
+/* The halo along the width: how far the taps of the first and the last outputs reach. */
+CNNC_INLINE void cnnc_conv_transpose_halo(const struct cnnc_conv *g, int *before, int *after)
+{
+    *before = (int)cnnc_max(0, ((g->kw - 1) * g->dw - g->pw + g->sw - 1) / g->sw);
+    *after = (int)cnnc_max(0, (g->ow - 1 + g->pw) / g->sw - (g->iw - 1));
+}
+CNNC_INLINE void cnnc_conv_transpose_plan(struct cnnc_conv *g)
+{
+    const int width = g->ow >= g->sw ? g->ow / g->sw : 1; /* of the shortest phase */
+    g->flat = 0, g->passes = 1;
+    g->tile_ocb = cnnc_conv_aligned(g) ? cnnc_plan_ocb(cnnc_blocks(g->oc / g->groups), width) : 1;
+    g->tile_w = cnnc_plan_tile_w(width, g->tile_ocb);
+    g->ic_tail = g->groups == 1 ? g->ic % CNNC_B : 0;
+}
+/* [IC][OC / groups][KD][KH][KW] */
+CNNC_INLINE void cnnc_pack_conv_transpose(const struct cnnc_conv *g, const float *w, float *packed) { cnnc_pack_conv_any(g, w, packed, 1); }
+
 #endif

@@ -19,7 +19,7 @@
 #define SIGMOID {.n = 1, .s = {{CNNC_ST_SIGMOID, 0, 0}}}
 INSTANCE(k3, 3, 1, 0, 2, 0, 0, 1, RELU)
 INSTANCE(k3w13, 3, 1, 13, 2, 0, 0, 1, NONE)
-INSTANCE(k3tail3, 3, 2, 13, 1, 3, 0, 1, SIGMOID)
+INSTANCE(k3tail3, 3, 2, 13, 1, 3 % CNNC_B, 0, 1, SIGMOID)
 INSTANCE(k3passes, 3, 1, 13, 2, 0, 0, 3, RELU)
 INSTANCE(k1flat, 1, 1, 0, 3, 0, 1, 1, ADD_RELU)
 INSTANCE(k1s2, 1, 2, 7, 2, 0, 0, 1, NONE)
