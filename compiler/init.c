@@ -1,45 +1,20 @@
 #include "init.h"
+#include "random.h"
 
 #include <math.h>
-#include <string.h>
-
-/* splitmix64 (Steele, Lea, Flood 2014) as a counter-based generator: element i of a tensor depends on nothing else. */
-static uint64_t mix(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
-static double uniform(uint64_t key, uint64_t i) { return (double)(mix(key ^ mix(i)) >> 11) * 0x1p-53; }
-
-/* A normal deviate from uniform bits without log or cos of the host's libm, whose last bits differ between machines:
- * the sum of twelve 16-bit uniforms (Irwin-Hall), whose variance is exactly 1 and whose tails end at 6 sigma. */
-static double normal(uint64_t key, uint64_t i)
-{
-    int64_t sum = 0;
-    for (uint64_t k = 0; k < 3; k++) {
-        uint64_t r = mix(key ^ mix(3 * i + k));
-        sum += (int64_t)((r & 0xffff) + (r >> 16 & 0xffff) + (r >> 32 & 0xffff) + (r >> 48));
-    }
-    return ((double)sum + 6.0) / 65536.0 - 6.0;
-}
 
 void *init_values(struct graph *g, const struct tensor *t)
 {
     int64_t count = tensor_count(t);
     float *v = xmalloc(sizeof *v * (size_t)count);
-    uint64_t key = mix(g->seed);
-    for (const char *p = t->name; *p; p++)
-        key = mix(key ^ (unsigned char)*p);
+    const uint64_t key = random_key(g->seed, t->name);
     double he = sqrt(2.0 / MAX(1, t->fan_in)), xavier = sqrt(6.0 / MAX(1, t->fan_in + t->fan_out));
     for (int64_t i = 0; i < count; i++)
         switch (t->init) {
         case INIT_ONE: v[i] = 1; break;
         case INIT_VALUE: v[i] = (float)t->init_value; break;
-        case INIT_HE: v[i] = (float)(he * normal(key, (uint64_t)i)); break;
-        case INIT_XAVIER: v[i] = (float)(xavier * (2 * uniform(key, (uint64_t)i) - 1)); break;
+        case INIT_HE: v[i] = (float)(he * random_normal(key, (uint64_t)i)); break;
+        case INIT_XAVIER: v[i] = (float)(xavier * (2 * random_uniform(key, (uint64_t)i) - 1)); break;
         default: v[i] = 0;
         }
     return v;

@@ -19,6 +19,7 @@ const char *argp_program_version = "cnnc 0.1";
 static const struct pass passes[] = {
     {"infer", pass_infer, "shapes, types and known values"},
     {"keep", pass_keep, "what --keep names becomes an output"},
+    {"statistics", pass_statistics, "batch norms of a network without weights fit the initial ones"},
     {"layers", pass_layers, "a list of the layers as written, for reports"},
     {"canonicalise", pass_canonicalise, "exporters' debris goes"},
     {"simplify", pass_simplify, "constants and batch norm fold, dead code goes"},
@@ -166,6 +167,8 @@ static bool ends_with(const char *s, const char *ending)
 static bool compile(struct graph *g, struct options *o)
 {
     for (size_t i = 0; i < COUNT(passes); i++) {
+        if (passes[i].run == pass_statistics && (o->dump || !o->output))
+            continue; /* nobody will see a weight */
         if (!passes[i].run(g, o) || !graph_verify(g, passes[i].name))
             return false;
         if (o->emit_net && strcmp(passes[i].name, "infer") == 0)

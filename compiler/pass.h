@@ -38,6 +38,7 @@ struct pass {
 
 pass_fn pass_infer;        /* shapes, types and known values of all nodes */
 pass_fn pass_keep;         /* what --keep names becomes an output */
+pass_fn pass_statistics;   /* batch norms of a network without weights fit its initial ones */
 pass_fn pass_canonicalise; /* exporters' debris goes; nothing that training needs */
 pass_fn pass_simplify;     /* constants fold, batch norm goes into conv, dead code goes */
 pass_fn pass_fuse;         /* activations, adds and pools become epilogues */
@@ -63,6 +64,8 @@ const struct kernel *first_match(const struct node *n, const struct target *targ
  * with the scalar form of the runtime's kernels, and never runs in generated code. */
 bool node_is_foldable(const struct node *n);
 const void *tensor_value(struct graph *g, struct tensor *t); /* NULL: an error was reported */
+void tensor_forget(struct tensor *t);                        /* data that a tensor owns is freed */
+bool fold_evaluate(struct graph *g, struct node *n);         /* outputs from the inputs' data; false if no kernel can */
 void tensor_release(struct tensor *t);                       /* what tensor_value computed may go */
 bool fold_small(struct graph *g, struct node *n);            /* true if the node's outputs are constants now */
 

@@ -299,6 +299,10 @@ static void plain_run(const struct node *n, const void *geometry, const void *co
     const struct cnnc_thread all = {0, 1, NULL};
     const void *operand[3] = {in[0], in[1], n->nin > 2 ? in[2] : NULL};
     const bool t = is_transposed(n);
+    if (!t && n->in[0]->dtype == DT_F32 && n->stages == 0) {
+        conv_eval(geometry, in[0], in[1], operand[2], out[0]);
+        return;
+    }
     switch (n->in[0]->dtype) {
     case DT_F64: (t ? run_transposed_f64 : run_f64)(geometry, operand, out, all); break;
     case DT_F16: (t ? run_transposed_f16 : run_f16)(geometry, operand, out, all); break;

@@ -7,4 +7,7 @@ enum { CONV_KERNELS = 8, CONV_TRANSPOSE_KERNELS = 1 };
 extern const struct kernel conv_kernels[CONV_KERNELS], conv_transpose_kernels[CONV_TRANSPOSE_KERNELS];
 void conv_fill(const struct node *n, void *geometry, const struct target *target);
 
+/* conv_eval.c: the plain kernel for float, faster, for the compiler's own use; no epilogue, no strides but its own. */
+void conv_eval(const struct cnnc_conv *g, const float *x, const float *w, const float *bias, float *y);
+
 #endif

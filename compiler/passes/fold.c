@@ -31,7 +31,7 @@ static const struct kernel *fold_kernel(const struct node *n)
     return NULL;
 }
 
-static bool evaluate(struct graph *g, struct node *n)
+bool fold_evaluate(struct graph *g, struct node *n)
 {
     static const struct target scalar = {.name = "fold", .block = 1};
     const struct kernel *k = fold_kernel(n);
@@ -71,7 +71,7 @@ const void *tensor_value(struct graph *g, struct tensor *t)
     if (t->data)
         return t->data;
     if (t->def) {
-        if (!evaluate(g, t->def)) {
+        if (!fold_evaluate(g, t->def)) {
             node_error(g, t->def, "this constant cannot be computed");
             return NULL;
         }
@@ -87,13 +87,20 @@ const void *tensor_value(struct graph *g, struct tensor *t)
     return NULL;
 }
 
+void tensor_forget(struct tensor *t)
+{
+    if (t->owned)
+        free((void *)t->data);
+    if (t->owned)
+        t->data = NULL;
+    t->owned = false;
+}
+
 void tensor_release(struct tensor *t)
 {
-    if (!t || !t->owned || t->kind == T_CONST)
-        return;
-    free((void *)t->data);
-    t->data = NULL;
-    t->owned = false;
+    if (!t || !t->owned || t->kind == T_CONST || (!t->def && t->init == INIT_NONE))
+        return; /* what cannot be made again stays */
+    tensor_forget(t);
     if (t->def)
         for (int i = 0; i < t->def->nin; i++)
             tensor_release(t->def->in[i]);
@@ -110,7 +117,7 @@ bool fold_small(struct graph *g, struct node *n)
         if (n->out[i] && (n->out[i]->rank < 0 || tensor_count(n->out[i]) > SMALL || n->out[i]->is_output ||
                           !dtype_size(n->out[i]->dtype)))
             return false;
-    if (!evaluate(g, n))
+    if (!fold_evaluate(g, n))
         return false;
     for (int i = 0; i < n->nout; i++) {
         struct tensor *t = n->out[i];

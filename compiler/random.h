@@ -1,0 +1,11 @@
+/* Numbers from a seed and a counter, the same on every machine: element i of a stream depends on nothing but its key and i. */
+#ifndef RANDOM_H
+#define RANDOM_H
+
+#include <stdint.h>
+
+uint64_t random_key(uint64_t seed, const char *name);
+double random_uniform(uint64_t key, uint64_t i); /* 0 <= v < 1 */
+double random_normal(uint64_t key, uint64_t i);  /* mean 0, variance 1 */
+
+#endif
