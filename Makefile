@@ -90,6 +90,8 @@ $(B)/runtime_text.o: $(B)/runtime_text.c | $(GENERATED)
 
 -include $(OBJECTS:.o=.d)
 
+include examples/Makefile.inc
+
 # ---- tests ---------------------------------------------------------------------------------------------------------
 # The compiler under the sanitizers: the tests compare its output with the other's.
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -129,6 +131,7 @@ clean:
 help:
 	@echo 'make                 the compiler, ./cnnc (CC, CFLAGS)'
 	@echo 'make demo            a trained network classifies pictures; AlexNet compiled, built and timed'
+	@echo 'make examples        the programs of examples/ for small networks; make build/examples/classify-alexnet: for any'
 	@echo 'make test            the tests (GROUPS="net ops": some of them)'
 	@echo 'make check           a few of them, in under a minute'
 	@echo 'make test-full       all of them, those too that take long; installs compilers for other machines'

@@ -8,10 +8,10 @@ _cnnc()
         cur=${COMP_WORDS[COMP_CWORD]}
     fi
     case $cur in
-    --dump=*) COMPREPLY=($(compgen -W "infer canonicalise simplify fuse select layout schedule plan" -- "${cur#*=}")) ;;
+    --dump=*) COMPREPLY=($(compgen -W "infer keep layers canonicalise simplify fuse select layout schedule plan" -- "${cur#*=}")) ;;
     --*=*)
         # values such as c|file|incbin; otherwise a file
-        line=$(cnnc --help 2>/dev/null | grep -oE -- "${cur%%=*}=[a-z0-9-]+(\|[a-z0-9-]+)+")
+        line=$(cnnc --help 2>/dev/null | grep -oE -- "${cur%%=*}\[?=[a-z0-9-]+(\|[a-z0-9-]+)+")
         if [ -n "$line" ]; then
             line=${line#*=}
             COMPREPLY=($(compgen -W "${line//|/ }" -- "${cur#*=}"))

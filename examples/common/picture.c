@@ -59,12 +59,19 @@ static void jpeg_stop(j_common_ptr c)
     longjmp(t->back, 1);
 }
 
+static void jpeg_keep(j_common_ptr c) /* the last warning, instead of printing it */
+{
+    struct jpeg_trouble *t = (struct jpeg_trouble *)c->err;
+    t->manager.format_message(c, t->text);
+}
+
 static int read_jpeg(struct picture *p, const char *path, FILE *f)
 {
     struct jpeg_decompress_struct j;
     struct jpeg_trouble trouble;
     j.err = jpeg_std_error(&trouble.manager);
     trouble.manager.error_exit = jpeg_stop;
+    trouble.manager.output_message = jpeg_keep;
     p->pixel = NULL;
     if (setjmp(trouble.back)) {
         jpeg_destroy_decompress(&j);
@@ -85,8 +92,11 @@ static int read_jpeg(struct picture *p, const char *path, FILE *f)
         jpeg_read_scanlines(&j, &row, 1);
     }
     jpeg_finish_decompress(&j);
+    const int damaged = trouble.manager.num_warnings > 0;
     jpeg_destroy_decompress(&j);
-    return 0;
+    if (damaged)
+        picture_free(p);
+    return damaged ? complain(path, trouble.text) : 0;
 }
 
 int picture_read(struct picture *p, const char *path)
