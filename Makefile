@@ -34,8 +34,10 @@ $(B)/packages:
 	$(if $(strip $(NEEDED)),$(call install,$(PACKAGES)))
 	@touch $@
 
+# and ONNX Runtime, which the tests compare with, from npm into tests/node_modules
 test-packages:
 	$(call install,$(TEST_PACKAGES))
+	cd tests && npm ci --ignore-scripts --no-audit --no-fund
 
 # ---- the compiler --------------------------------------------------------------------------------------------------
 SOURCES := $(wildcard compiler/*.c compiler/*/*.c)
@@ -135,7 +137,7 @@ help:
 	@echo 'make test            the tests (GROUPS="net ops": some of them)'
 	@echo 'make check           a few of them, in under a minute'
 	@echo 'make test-full       all of them, those too that take long; installs compilers for other machines'
-	@echo 'make test-packages   installs what the tests for other machines need'
+	@echo 'make test-packages   installs what the tests for other machines need, and ONNX Runtime'
 	@echo 'make bench           cnnc against ONNX Runtime (needs node and npm)'
 	@echo 'make install         into PREFIX=$(PREFIX), under DESTDIR if that is set; make uninstall'
 	@echo 'make clean'
