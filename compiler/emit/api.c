@@ -126,7 +126,8 @@ void emit_api(const struct emitter *e, FILE *f)
             "    const void *level;     /* the code for this processor, if there is a choice */\n"
             "} %s_ctx;\n\n",
             n, n);
-    fprintf(f, "extern const struct cnnc_io %s_inputs[%s_INPUTS], %s_outputs[%s_OUTPUTS];\n\n", n, u, n, u);
+    fprintf(f, "extern const struct cnnc_io %s_inputs[%s%s], ", n, e->g->inputs ? u : "1", e->g->inputs ? "_INPUTS" : "");
+    fprintf(f, "%s_outputs[%s_OUTPUTS];\n\n", n, u); /* C has no arrays of none: an input that is not there */
     fprintf(f,
             "/* weights: the whole weights file in memory, or NULL where it is part of the code. Returns an enum cnnc_status. */\n"
             "int %s_init(%s_ctx *ctx, const void *weights, size_t weights_bytes, void *arena, size_t arena_bytes, int threads);\n\n",

@@ -98,6 +98,7 @@ static void print_run(struct emitter *e, FILE *f)
     fputs("\n{\n    const void *const in[] = {", f);
     for (int i = 0; i < g->inputs; i++)
         fprintf(f, "%s%s", i ? ", " : "", io_name(e, &a, "", g->input, i));
+    fputs(g->inputs ? "" : "NULL", f);
     fputs("};\n    void *const out[] = {", f);
     for (int i = 0; i < g->outputs; i++)
         fprintf(f, "%s%s", i ? ", " : "", io_name(e, &a, "", g->output, i));
@@ -115,6 +116,8 @@ static void print_io_table(struct emitter *e, FILE *f, const char *what, struct 
         fprintf(f, "%s}, %" PRId64 "},\n", list[i]->rank ? "" : "0",
                 tensor_count(list[i]) * (int64_t)dtype_size(list[i]->dtype));
     }
+    if (n == 0)
+        fputs("    {0}\n", f);
     fputs("};\n", f);
 }
 
