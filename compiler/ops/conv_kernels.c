@@ -253,6 +253,32 @@ static void first_pool_fill(const struct node *n, void *geometry, const struct t
     cnnc_conv_first_plan(&p->c);
 }
 
+/* A 2x2 pooling is done in the output transform: every tile holds whole windows. */
+static bool winograd_pool_match(const struct node *n, const struct target *t)
+{
+    struct cnnc_conv_pool p = {0};
+    if (!winograd_match(n, t))
+        return false;
+    pool_window(n, &p);
+    const struct extent5 y = extent5(n->pool_in);
+    return p.pool_kh == 2 && p.pool_kw == 2 && p.pool_sh == 2 && p.pool_sw == 2 && p.pool_ph == 0 && p.pool_pw == 0 &&
+           p.pool_oh == y.h / 2 && p.pool_ow == y.w / 2;
+}
+
+static void winograd_pool_fill(const struct node *n, void *geometry, const struct target *t, int m)
+{
+    struct cnnc_conv_pool *p = geometry;
+    memset(p, 0, sizeof *p);
+    winograd_fill(n, &p->c, t, m);
+    pool_window(n, p);
+}
+static void winograd2_pool_fill(const struct node *n, void *g, const struct target *t) { winograd_pool_fill(n, g, t, 2); }
+static void winograd4_pool_fill(const struct node *n, void *g, const struct target *t) { winograd_pool_fill(n, g, t, 4); }
+static size_t winograd_pool_scratch(const void *geometry)
+{
+    return cnnc_winograd_scratch(&((const struct cnnc_conv_pool *)geometry)->c);
+}
+
 static size_t direct_pool_scratch(const void *geometry) { return cnnc_conv_direct_pool_scratch(geometry); }
 static size_t first_pool_scratch(const void *geometry) { return cnnc_conv_first_pool_scratch(geometry); }
 
@@ -333,6 +359,14 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
     {.name = "conv_winograd", .algorithm = "F(2x2, 3x3)", .part = "conv_winograd.h", .geometry = &conv_geometry,
      .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = winograd_match, .cost = winograd2_cost,
      .weights = winograd2_weights, .prepare = winograd2_prepare, .fill = winograd2_fill, .scratch = winograd_scratch},
+    {.name = "conv_winograd_pool", .algorithm = "F(4x4, 3x3)", .part = "conv_winograd.h", .geometry = &pool_geometry,
+     .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true,
+     .match = winograd_pool_match, .cost = winograd4_cost, .weights = winograd4_weights, .prepare = winograd4_prepare,
+     .fill = winograd4_pool_fill, .scratch = winograd_pool_scratch},
+    {.name = "conv_winograd_pool", .algorithm = "F(2x2, 3x3)", .part = "conv_winograd.h", .geometry = &pool_geometry,
+     .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true,
+     .match = winograd_pool_match, .cost = winograd2_cost, .weights = winograd2_weights, .prepare = winograd2_prepare,
+     .fill = winograd2_pool_fill, .scratch = winograd_pool_scratch},
     {.name = "conv_direct_pool", .part = "conv_pool.h", .geometry = &pool_geometry, .in_layout = LAYOUT_BLOCKED,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true, .match = direct_match,
      .cost = direct_cost, .halo = padding_halo, .prepare = direct_prepare, .fill = direct_pool_fill,
@@ -347,7 +381,40 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
      .cost = plain_cost, .prepare = plain_prepare, .fill = conv_fill, .name_of = plain_name, .run = plain_run},
 };
 
+static bool transpose_match(const struct node *n, const struct target *t) { return t->block == 16 && is_float(n); }
+
+static void transpose_fill(const struct node *n, void *geometry, const struct target *t)
+{
+    conv_fill(n, geometry, t);
+    cnnc_conv_transpose_plan(geometry);
+}
+
+static double transpose_cost(const struct node *n, const struct target *t)
+{
+    struct cnnc_conv c;
+    transpose_fill(n, &c, t);
+    const double in = (double)cnnc_conv_in_blocks(&c) * t->block / ((double)c.ic / c.groups);
+    return 3e-7 + macs(n) * (c.ic_tail && c.groups == 1 ? 1 : in) * (double)blocks_of(c.oc, t) / c.oc / 40e9;
+}
+
+static void transpose_halo(const struct node *n, int i, int before[3], int after[3])
+{
+    struct cnnc_conv c;
+    if (i != 0)
+        return;
+    conv_fill(n, &c, NULL);
+    cnnc_conv_transpose_halo(&c, &before[2], &after[2]);
+}
+
+static void transpose_prepare(struct graph *g, struct node *n, const struct target *t)
+{
+    prepare_blocked(g, n, t, "transposed");
+}
+
 const struct kernel conv_transpose_kernels[CONV_TRANSPOSE_KERNELS] = {
+    {.name = "conv_transpose", .part = "conv_transpose.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = transpose_match, .cost = transpose_cost,
+     .halo = transpose_halo, .prepare = transpose_prepare, .fill = transpose_fill},
     {.part = "conv_plain.h", .geometry = &conv_geometry, .epilogue = true, .views = true, .match = plain_match,
      .cost = plain_cost, .prepare = plain_prepare, .fill = conv_fill, .name_of = plain_name, .run = plain_run},
 };

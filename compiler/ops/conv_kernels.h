@@ -3,7 +3,7 @@
 #define OPS_CONV_KERNELS_H
 #include "../op.h"
 
-enum { CONV_KERNELS = 8, CONV_TRANSPOSE_KERNELS = 1 };
+enum { CONV_KERNELS = 10, CONV_TRANSPOSE_KERNELS = 2 };
 extern const struct kernel conv_kernels[CONV_KERNELS], conv_transpose_kernels[CONV_TRANSPOSE_KERNELS];
 void conv_fill(const struct node *n, void *geometry, const struct target *target);
 

@@ -36,6 +36,7 @@ static const struct form {
 } forms[] = {
     {"direct", cnnc_pack_conv, cnnc_pack_conv_size},
     {"first", cnnc_pack_conv_first, cnnc_pack_conv_first_size},
+    {"transposed", cnnc_pack_conv_transpose, cnnc_pack_conv_size},
     {"winograd2", pack_winograd2, size_winograd2},
     {"winograd4", pack_winograd4, size_winograd4},
     {"depthwise", cnnc_pack_depthwise, cnnc_pack_depthwise_size},
