@@ -52,6 +52,9 @@ pass_fn pass_plan;         /* every tensor gets its place in the arena or among 
 void expose_extents(struct graph *g);
 bool infer_node(struct graph *g, struct node *n);
 
+/* image.c, part of fuse: what an input declaration does to a picture becomes one node. */
+void fuse_image_inputs(struct graph *g);
+
 /* slices.c, part of layout: what a concat joins is made where the concat wants it. */
 void place_slices(struct graph *g);
 bool writes_views(const struct tensor *t);

@@ -83,6 +83,7 @@ bool pass_fuse(struct graph *g, struct options *o)
 {
     if (!o->target.fuse)
         return true;
+    fuse_image_inputs(g);
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         bool done = false;

@@ -9,7 +9,14 @@
 
 static bool is_constant(const struct tensor *t) { return tensor_is_const(t) || (t->def && t->def->folded); }
 
-static double conversion_cost(const struct node *n, const struct kernel *k)
+/* Bytes that a change of layout moves: the plain tensor, and the other with its channels padded to blocks. */
+static double moved(const struct tensor *t, int block)
+{
+    const double padded = t->rank > 1 && t->dim[1] > 0 ? (double)((t->dim[1] + block - 1) / block * block) / (double)t->dim[1] : 1;
+    return (1 + padded) * (double)tensor_count(t) * (double)dtype_size(t->dtype);
+}
+
+static double conversion_cost(const struct node *n, const struct kernel *k, const struct target *target)
 {
     double bytes = 0;
     for (int i = 0; i < n->nin; i++) {
@@ -17,11 +24,11 @@ static double conversion_cost(const struct node *n, const struct kernel *k)
         if (!t || is_constant(t) || t->rank < 3)
             continue;
         if ((t->layout.block != 0) != (k->in_layout == LAYOUT_BLOCKED))
-            bytes += 2.0 * (double)tensor_count(t) * (double)dtype_size(t->dtype);
+            bytes += moved(t, target->block);
     }
     for (int i = 0; i < n->nout; i++)
         if (n->out[i] && n->out[i]->is_output && k->out_layout == LAYOUT_BLOCKED)
-            bytes += 2.0 * (double)tensor_count(n->out[i]) * (double)dtype_size(n->out[i]->dtype);
+            bytes += moved(n->out[i], target->block);
     return bytes ? 2e-7 + bytes / 4e9 : 0;
 }
 
@@ -54,7 +61,7 @@ static bool can_run(const struct node *n, const struct kernel *k, const struct t
 
 static double estimate(const struct node *n, const struct kernel *k, const struct target *target)
 {
-    return (k->cost ? k->cost(n, target) : 1e3) + conversion_cost(n, k);
+    return (k->cost ? k->cost(n, target) : 1e3) + conversion_cost(n, k, target);
 }
 
 static const char *time_text(double seconds, char text[32])
