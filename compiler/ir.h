@@ -48,6 +48,7 @@ enum init_kind { INIT_NONE, INIT_ZERO, INIT_ONE, INIT_HE, INIT_XAVIER, INIT_VALU
 
 struct node;
 struct graph;
+struct grad;
 
 struct tensor {
     const char *name;
@@ -72,6 +73,7 @@ struct tensor {
     bool is_output; /* of the graph: has a C name and the declared layout */
     bool keep;      /* --keep: made an output by the user */
 
+    bool moment; /* of T_STATE: an optimiser's own, not part of what is learned */
     struct layout layout;
     struct tensor *base; /* lives inside this tensor's memory: the same elements under another shape ... */
     bool slice;          /* ... or some of its channels, with its strides and halo, from ... */
@@ -160,8 +162,10 @@ struct graph {
     int nlayers;
     int64_t arena_bytes, arena_lower_bound, weights_bytes;
     int64_t scratch_bytes; /* per thread */
+    int64_t parameter_bytes, state_bytes; /* training: what is learned, what the optimiser keeps */
     void (*release)(void *); /* what constants point into (a mapped file), given back by graph_free */
     void *release_arg;
+    struct grad *grad;     /* while pass grad runs (grad.h) */
     void *train;           /* settings of a train section (front/ast.h), or NULL */
 };
 

@@ -39,7 +39,7 @@ enum {
     OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE,
     OPT_FIX_INPUT, OPT_VERIFY, OPT_HELP_OPS, OPT_CONST, OPT_EMIT,
     OPT_DISPATCH,
-    OPT_REPORT, OPT_KEEP, OPT_SELFTEST
+    OPT_TRAIN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST
 };
 
 static const struct argp_option option_table[] = {
@@ -60,6 +60,8 @@ static const struct argp_option option_table[] = {
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
     {"dispatch", OPT_DISPATCH, NULL, 0, "on x86: AVX-512, AVX2 and SSE2 code in one file, chosen at run time", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
+    {"train", OPT_TRAIN, "BATCH", OPTION_ARG_OPTIONAL, "also a training step, as the train section of a .net says", 0},
+    {"real", OPT_REAL, "float|double", 0, "element type of the training step (double: to check gradients)", 0},
     {"const", OPT_CONST, "NAME=VALUE", 0, ".net: another value for a constant of the network", 0},
     {"help-ops", OPT_HELP_OPS, "LAYER", OPTION_ARG_OPTIONAL, "list the layers of the .net language, or one with its arguments", 0},
     {"dump", OPT_DUMP, "PASS", 0, "print the graph after a pass and stop", 0},
@@ -92,6 +94,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_KEEP: VEC_PUSH(o->keep, o->keeps, arg); return 0;
     case OPT_SELFTEST: o->selftest = true; return 0;
+    case OPT_TRAIN:
+        o->train.batch = o->train.batch ? o->train.batch : -1; /* the train section's, or 32 */
+        if (arg && ((o->train.batch = (int)strtol(arg, &end, 10)) < 1 || *end))
+            argp_error(state, "--train=%s: expected the size of a batch", arg);
+        return 0;
+    case OPT_REAL:
+        if (strcmp(arg, "float") != 0 && strcmp(arg, "double") != 0)
+            argp_error(state, "--real=%s: expected float or double", arg);
+        o->train.in_double = o->target.train_double = strcmp(arg, "double") == 0;
+        return 0;
     case OPT_DUMP: o->dump = arg; return 0;
     case OPT_DISPATCH: o->dispatch = true; return 0;
     case OPT_NO_FUSE: o->target.fuse = false; return 0;
@@ -164,6 +176,79 @@ static bool ends_with(const char *s, const char *ending)
     return n >= k && strcmp(s + n - k, ending) == 0;
 }
 
+/* Of a graph that is trained: pass grad comes in, weights never become constants, and no layer is merged with another. */
+static const struct pass train_passes[] = {
+    {"infer", pass_infer, "shapes, types and known values"},
+    {"canonicalise", pass_canonicalise, "exporters' debris goes"},
+    {"grad", pass_grad, "loss, backward and updates"},
+    {"simplify", pass_simplify, "dead code goes"},
+    {"select", pass_select, "a kernel for every node"},
+    {"layout", pass_layout, "the conversions that remain"},
+    {"schedule", pass_schedule, "the order of the run"},
+    {"plan", pass_plan, "places in the arena"},
+};
+
+static struct graph *read_network(const struct options *o, struct diag *d);
+
+/* The graph of a training step, or of evaluation, from the network's file anew. */
+static struct graph *compile_train(struct options *o, struct diag *d, bool evaluates)
+{
+    struct options t = *o;
+    t.train.evaluates = evaluates;
+    t.target.block = 1;
+    t.target.fuse = false;
+    t.weights = NULL;
+    for (int again = 0;; again++) { /* the batch may stand in the network's own text */
+        struct graph *g;
+        t.batch = MAX(1, t.train.batch);
+        if (!(g = read_network(&t, d)))
+            return NULL;
+        const int batch = t.train.batch;
+        if (!read_train_section(g, &t.train)) {
+            graph_free(g);
+            return NULL;
+        }
+        if (o->train.batch > 0)
+            t.train.batch = o->train.batch;
+        if (t.train.batch < 1)
+            t.train.batch = 32;
+        if (!again && t.train.batch != batch) {
+            graph_free(g);
+            continue;
+        }
+        for (size_t i = 0; i < COUNT(train_passes); i++) {
+            if (!train_passes[i].run(g, &t) || !graph_verify(g, train_passes[i].name)) {
+                graph_free(g);
+                return NULL;
+            }
+            if (o->dump && strncmp(o->dump, "train:", 6) == 0 && strcmp(o->dump + 6, train_passes[i].name) == 0 && !evaluates)
+                graph_dump(g, stdout);
+        }
+        o->train = t.train;
+        return g;
+    }
+}
+
+/* With --train: the graphs beside the one for inference. */
+static bool emit_all(struct graph *g, struct options *o, struct diag *d)
+{
+    struct train_graphs train = {NULL, NULL};
+    bool ok = true;
+    if (o->train.batch) {
+        if (o->dispatch) {
+            diag_error_at(d, o->input, "--train does not go with --dispatch yet");
+            return false;
+        }
+        ok = (train.step = compile_train(o, d, false)) && (train.eval = compile_train(o, d, true));
+    }
+    ok = ok && (!o->output || emit(g, &train, o));
+    if (train.step)
+        graph_free(train.step);
+    if (train.eval)
+        graph_free(train.eval);
+    return ok;
+}
+
 static bool compile(struct graph *g, struct options *o)
 {
     for (size_t i = 0; i < COUNT(passes); i++) {
@@ -180,7 +265,7 @@ static bool compile(struct graph *g, struct options *o)
         if (o->emit_onnx && strcmp(passes[i].name, "canonicalise") == 0)
             return !o->output || emit_onnx(g, o->output);
     }
-    return !o->output || emit(g, o);
+    return emit_all(g, o, g->diag);
 }
 
 static struct graph *read_network(const struct options *o, struct diag *d)
@@ -221,7 +306,9 @@ int main(int argc, char **argv)
 {
     static const struct argp argp = {option_table, parse_option, "NETWORK.net|MODEL.onnx",
                                      "Compiles a neural network to one standalone C file.", NULL, NULL, NULL};
-    struct options o = {.target = targets[0], .batch = 1, .seed = 1, .import = &import_options};
+    struct options o = {.target = targets[0], .batch = 1, .seed = 1, .import = &import_options,
+                        .train = {.optimizer = "sgd", .rate = 0.01, .momentum = 0, .beta1 = 0.9, .beta2 = 0.999, .alpha = 0.99, .epsilon = 1e-8,
+                                  .decay_all = true, .schedule = "constant", .epochs = 10}};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
 
     struct strbuf command = {0};

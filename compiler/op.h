@@ -33,7 +33,8 @@ enum op_flags {
     OP_INTERNAL = 16,   /* made by passes only */
     OP_CONTROL = 32,    /* owns subgraphs */
     OP_RANDOM = 64,
-    OP_VARIADIC_OUT = 128
+    OP_VARIADIC_OUT = 128,
+    OP_UPDATES = 256 /* writes state: never dead */
 };
 
 struct cost {
@@ -70,6 +71,7 @@ struct target {
     bool fuse;
     double max_error;
     double max_weights; /* packed weights at most so many times the parameters */
+    bool train_double; /* training in double, to check gradients */
 };
 
 enum { LAYOUT_PLAIN, LAYOUT_BLOCKED };
@@ -123,6 +125,7 @@ struct op {
     /* The stage of an epilogue that does this node's work on the value that arrives through its input `value`. Tensors
      * that the stage reads go to operand[] (s->inputs of them; it may make constants); first_input is the caller's. */
     bool (*as_stage)(struct graph *g, const struct node *n, int value, struct stage *s, struct tensor *operand[2]);
+    /* Appends the nodes that turn the gradients of n's outputs into those of its inputs (grad.h). NULL: no derivative. */
     bool (*grad)(struct graph *g, struct node *n);
     const struct kernel *kernels;
     int nkernels;

@@ -6,6 +6,26 @@
 
 enum weights_in { WEIGHTS_AUTO, WEIGHTS_C, WEIGHTS_FILE, WEIGHTS_INCBIN };
 
+/* Training, as a .net's train section or the command line says. */
+struct train_loss {
+    const char *kind;   /* "cross_entropy", "mse", "bce" */
+    const char *tensor; /* NULL: the network's first output, or what its softmax takes */
+    double weight;
+    struct span span;
+};
+enum { MAX_LOSSES = 8 };
+struct train {
+    struct train_loss loss[MAX_LOSSES];
+    int losses;
+    const char *optimizer; /* "sgd", "adam", "adamw", "rmsprop" */
+    double rate, momentum, beta1, beta2, alpha, epsilon, decay, smoothing;
+    bool nesterov, decay_all; /* decay_all: of biases and norms too (as PyTorch does) */
+    const char *schedule;
+    int batch, epochs;
+    bool in_double;        /* to check gradients */
+    bool evaluates;        /* this graph is the one for evaluation: no backward, no updates */
+};
+
 struct options {
     const char *input, *output; /* input: the network at hand; output: the .c; the .h and weights stand beside it */
     const char *name;           /* prefix of the generated names; NULL: the network's */
@@ -20,6 +40,7 @@ struct options {
     bool emit_net;  /* as .net */
     const char **inputs; /* all networks of the command line: several for a report */
     int ninputs;
+    struct train train; /* batch 0: no training */
     bool dispatch, selftest, external_runtime, profile;
     const char **keep;
     int keeps;
@@ -40,6 +61,7 @@ pass_fn pass_infer;        /* shapes, types and known values of all nodes */
 pass_fn pass_keep;         /* what --keep names becomes an output */
 pass_fn pass_statistics;   /* batch norms of a network without weights fit its initial ones */
 pass_fn pass_canonicalise; /* exporters' debris goes; nothing that training needs */
+pass_fn pass_grad;         /* training: loss, backward nodes and updates join the graph */
 pass_fn pass_simplify;     /* constants fold, batch norm goes into conv, dead code goes */
 pass_fn pass_fuse;         /* activations, adds and pools become epilogues */
 pass_fn pass_select;       /* a kernel, and with it a layout, for every node */

@@ -53,7 +53,7 @@ const char *io_name(const struct emitter *e, struct arena *a, const char *prefix
     return clash ? arena_printf(a, "%s_%s%d", name, list == e->g->output ? "out" : "in", i) : name;
 }
 
-void emit_api(const struct emitter *e, FILE *f)
+void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f)
 {
     const struct graph *g = e->g;
     const char *n = e->name, *u = e->upper;
@@ -147,5 +147,7 @@ void emit_api(const struct emitter *e, FILE *f)
             "%s_ctx *%s_open(const char *weights_file, int threads, int flags, int *status);\n"
             "void %s_close(%s_ctx *ctx);\n\n",
             u, n, n, n, n);
+    if (train)
+        emit_train_api(train[0], train[1], f);
     fputs("#ifdef __cplusplus\n}\n#endif\n#endif\n", f);
 }

@@ -44,7 +44,30 @@ static bool file_error(struct graph *g, const char *path)
     return false;
 }
 
-bool emit(struct graph *g, const struct options *o)
+/* The emitter of a training graph: functions NAME_train_... or NAME_eval_..., one context and one arena for both. What the
+ * graphs need of the runtime stands in the file once. */
+static void init_train(struct emitter *t, struct emitter *e, struct graph *g, const char *suffix)
+{
+    *t = (struct emitter){.g = g, .o = e->o, .weights_in = WEIGHTS_C, .header = e->header, .parts = e->parts, .defines = e->defines};
+    t->name = arena_printf(&t->arena, "%s_%s", e->name, suffix);
+    t->ctx = arena_printf(&t->arena, "%s_train_ctx", e->name);
+    t->upper = arena_printf(&t->arena, "%s_TRAIN", e->upper);
+    emit_layers(t);
+    e->parts = t->parts;
+    e->defines = t->defines;
+    t->parts = t->defines = (struct strbuf){0};
+}
+
+static void free_emitter(struct emitter *e)
+{
+    sb_free(&e->parts);
+    sb_free(&e->defines);
+    sb_free(&e->instances);
+    sb_free(&e->layers);
+    arena_free(&e->arena);
+}
+
+bool emit(struct graph *g, const struct train_graphs *graphs, const struct options *o)
 {
     struct emitter e = {.g = g, .o = o};
     e.name = c_identifier(&e.arena, o->name ? o->name : g->name);
@@ -52,6 +75,7 @@ bool emit(struct graph *g, const struct options *o)
     for (char *p = upper; *p; p++)
         *p = (char)toupper((unsigned char)*p);
     e.upper = upper;
+    e.ctx = arena_printf(&e.arena, "%s_ctx", e.name);
     const char *header = with_ending(&e.arena, o->output, ".h"), *weights = with_ending(&e.arena, o->output, ".weights");
     e.header = base_name(header);
     e.weights_in = o->weights_in;
@@ -61,6 +85,11 @@ bool emit(struct graph *g, const struct options *o)
         e.weights_file = base_name(weights);
     weights_identity(&e);
     emit_layers(&e);
+    struct emitter step = {0}, eval = {0}, *both[] = {&step, &eval}, *const *train = graphs->step ? both : NULL;
+    if (train) {
+        init_train(&step, &e, graphs->step, "train");
+        init_train(&eval, &e, graphs->eval, "eval");
+    }
     parts_need(&e.parts, "open.h");
 
     struct outfile c, h, w = {0};
@@ -75,8 +104,8 @@ bool emit(struct graph *g, const struct options *o)
         out_discard(&c);
         out_discard(&h);
     } else {
-        emit_api(&e, h.f);
-        emit_source(&e, c.f);
+        emit_api(&e, train, h.f);
+        emit_source(&e, train, c.f);
         ok = g->diag->errors == 0 && (!e.weights_file || emit_weights_file(&e, w.f));
         if (!ok) {
             if (g->diag->errors == 0)
@@ -94,10 +123,8 @@ bool emit(struct graph *g, const struct options *o)
                 ok = file_error(g, o->output);
         }
     }
-    sb_free(&e.parts);
-    sb_free(&e.defines);
-    sb_free(&e.instances);
-    sb_free(&e.layers);
-    arena_free(&e.arena);
+    free_emitter(&e);
+    free_emitter(&step);
+    free_emitter(&eval);
     return ok;
 }

@@ -10,7 +10,8 @@ struct emitter {
     struct graph *g;
     const struct options *o;
     const char *name;      /* prefix: a C identifier */
-    const char *upper;     /* the same in capitals */
+    const char *ctx;       /* the struct that its functions take: "lenet5_ctx" */
+    const char *upper;     /* prefix of macros: the same in capitals */
     const char *header;    /* name of the .h as the .c includes it */
     const char *weights_file; /* name of the weights file, without folder; NULL: in the C text */
     enum weights_in weights_in;
@@ -21,16 +22,26 @@ struct emitter {
     struct strbuf defines, instances, layers;
 };
 
+/* The graphs of a network that is trained; all NULL otherwise. */
+struct train_graphs {
+    struct graph *step, *eval;
+};
+
 /* Writes the generated files. False: an error was reported and no file is left behind. */
-bool emit(struct graph *g, const struct options *o);
+bool emit(struct graph *g, const struct train_graphs *train, const struct options *o);
 
 /* Prints the runtime headers that define these parts, those they include first, each once. */
 void parts_need(struct strbuf *list, const char *part);
 bool parts_print(FILE *f, const char *list, bool again); /* again: only those that every instruction set needs */
 
 void emit_layers(struct emitter *e);       /* fills defines, instances, layers */
-void emit_api(const struct emitter *e, FILE *f);
-void emit_source(struct emitter *e, FILE *f);
+void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f);
+void emit_source(struct emitter *e, struct emitter *const train[2], FILE *f); /* train: step and eval, or NULL */
+void print_share(struct emitter *e, FILE *f); /* how a layer is divided among threads */
+void print_steps(struct emitter *e, FILE *f); /* the calls of all layers */
+void print_io_table(struct emitter *e, FILE *f, const char *what, struct tensor *const *list, int n);
+void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f);
+void emit_train_source(struct emitter *step, struct emitter *eval, FILE *f);
 bool emit_weights_c(struct emitter *e, FILE *f);    /* constants as C text */
 bool emit_weights_file(struct emitter *e, FILE *f); /* header and payload */
 void weights_identity(struct emitter *e);

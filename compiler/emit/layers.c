@@ -243,6 +243,8 @@ static void print_operand(struct emitter *e, struct strbuf *b, const struct tens
         sb_addf(b, "(const char *)ctx->in[%d]", index_in(e->g->input, e->g->inputs, root));
         if (bytes)
             sb_addf(b, " + %lld", (long long)bytes);
+    } else if (root->kind == T_STATE) {
+        sb_addf(b, "(char *)ctx->%s + %lld", root->moment ? "state" : "parameters", (long long)(root->offset + bytes));
     } else {
         sb_addf(b, "ctx->arena + %lld", (long long)(root->offset + bytes));
     }
@@ -346,8 +348,8 @@ static void emit_layer(struct emitter *e, const struct node *n)
 
     struct strbuf *b = &e->layers;
     print_comment(e, n);
-    sb_addf(b, "static void %s(const %s_ctx *ctx, struct cnnc_thread t)\n{\n",
-            fn(e, arena_printf(&e->arena, "%s_%s", e->name, e->layer[n->step])), e->name);
+    sb_addf(b, "static void %s(const %s *ctx, struct cnnc_thread t)\n{\n",
+            fn(e, arena_printf(&e->arena, "%s_%s", e->name, e->layer[n->step])), e->ctx);
     if (k->geometry) {
         sb_addf(b, "    static const struct %s geometry = {", k->geometry->type);
         print_extents(b, k->geometry, geometry);
@@ -379,7 +381,7 @@ static void name_layers(struct emitter *e)
             for (int s = 0; s < n->step && !again; s++)
                 again = strcmp(e->layer[s], name) == 0;
             static const char *const taken[] = {"init", "run", "run_v", "open", "close", "strerror", "ctx", "inputs",
-                                                "outputs", "weights_check", "do", "share", "weights"};
+                                                "outputs", "weights_check", "do", "share", "weights", "step", "reset", "job", "layer"};
             for (size_t s = 0; s < COUNT(taken) && !again; s++)
                 again = strcmp(taken[s], name) == 0;
             if (again)

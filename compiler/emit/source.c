@@ -36,25 +36,24 @@ static void print_head(struct emitter *e, FILE *f)
             e->name, e->name, e->name, e->name);
 }
 
-static void print_run(struct emitter *e, FILE *f)
+void print_share(struct emitter *e, FILE *f)
 {
     const char *n = e->name;
-    struct graph *g = e->g;
     fprintf(f,
             "\n/* ---- the run ---- */\n\n"
             "%s"
-            "struct %s_job {\n    const %s_ctx *ctx;\n    %s_layer *layer;\n};\n\n"
+            "struct %s_job {\n    const %s *ctx;\n    %s_layer *layer;\n};\n\n"
             "static void %s_share(void *arg, int thread, int threads)\n"
             "{\n"
             "    const struct %s_job *job = arg;\n"
             "    job->layer(job->ctx, (struct cnnc_thread){thread, threads,\n"
             "                                              job->ctx->arena + %s_ARENA_BYTES(0) + %s_SCRATCH_BYTES * (size_t)thread});\n"
             "}\n\n",
-            e->o->dispatch ? "" : arena_printf(&e->arena, "typedef void %s_layer(const %s_ctx *ctx, struct cnnc_thread t);\n", n, n),
-            n, n, n, n, n, e->upper, e->upper);
+            e->o->dispatch ? "" : arena_printf(&e->arena, "typedef void %s_layer(const %s *ctx, struct cnnc_thread t);\n", n, e->ctx),
+            n, e->ctx, n, n, n, e->upper, e->upper);
     fprintf(f,
             "/* One layer on so many threads of the context's. Small layers run on one: starting others costs more than they save. */\n"
-            "static void %s_do(const %s_ctx *ctx, %s_layer *layer, int threads)\n"
+            "static void %s_do(const %s *ctx, %s_layer *layer, int threads)\n"
             "{\n"
             "    struct %s_job job = {ctx, layer};\n"
             "    if (threads <= 1)\n"
@@ -71,7 +70,27 @@ static void print_run(struct emitter *e, FILE *f)
             "#endif\n"
             "    }\n"
             "}\n\n",
-            n, n, n, n, n, n, n, n);
+            n, e->ctx, n, n, n, n, n, n);
+}
+
+void print_steps(struct emitter *e, FILE *f)
+{
+    const char *n = e->name;
+    for (int i = 0; i < e->g->nodes; i++) {
+        const struct node *l = e->g->node[i];
+        const char *threads = l->estimate < 1e-5 ? "1" : "all";
+        if (l->step >= 0 && e->o->dispatch)
+            fprintf(f, "    %s_do(ctx, layer[%d], %s); /* %s */\n", n, l->step, threads, e->layer[l->step]);
+        else if (l->step >= 0)
+            fprintf(f, "    %s_do(ctx, %s_%s, %s);\n", n, n, e->layer[l->step], threads);
+    }
+}
+
+static void print_run(struct emitter *e, FILE *f)
+{
+    const char *n = e->name;
+    struct graph *g = e->g;
+    print_share(e, f);
     fprintf(f,
             "int %s_run_v(%s_ctx *ctx, const void *const in[], void *const out[])\n"
             "{\n"
@@ -83,14 +102,7 @@ static void print_run(struct emitter *e, FILE *f)
             n, n, e->upper, e->upper);
     if (e->o->dispatch)
         fprintf(f, "    %s_layer *const *const layer = (%s_layer *const *)ctx->level;\n", n, n);
-    for (int i = 0; i < g->nodes; i++) {
-        const struct node *l = g->node[i];
-        const char *threads = l->estimate < 1e-5 ? "1" : "all";
-        if (l->step >= 0 && e->o->dispatch)
-            fprintf(f, "    %s_do(ctx, layer[%d], %s); /* %s */\n", n, l->step, threads, e->layer[l->step]);
-        else if (l->step >= 0)
-            fprintf(f, "    %s_do(ctx, %s_%s, %s);\n", n, n, e->layer[l->step], threads);
-    }
+    print_steps(e, f);
     fputs("    return CNNC_OK;\n}\n\n", f);
 
     print_run_signature(e, f);
@@ -106,7 +118,7 @@ static void print_run(struct emitter *e, FILE *f)
     arena_free(&a);
 }
 
-static void print_io_table(struct emitter *e, FILE *f, const char *what, struct tensor *const *list, int n)
+void print_io_table(struct emitter *e, FILE *f, const char *what, struct tensor *const *list, int n)
 {
     fprintf(f, "const struct cnnc_io %s_%s[] = {\n", e->name, what);
     for (int i = 0; i < n; i++) {
@@ -242,13 +254,15 @@ static void print_level(struct emitter *e, FILE *f, const char *isa, bool again)
         fputs("#endif\n", f);
 }
 
-void emit_source(struct emitter *e, FILE *f)
+void emit_source(struct emitter *e, struct emitter *const train[2], FILE *f)
 {
     print_head(e, f);
     /* madvise and MAP_ANONYMOUS are no part of C; the macro must stand before the first header */
     fputs("#if !defined(CNNC_FREESTANDING) && !defined(_GNU_SOURCE)\n#define _GNU_SOURCE\n#endif\n", f);
     fprintf(f, "#include \"%s\"\n\n#ifdef _OPENMP\n#include <omp.h>\n#endif\n\n", e->header);
     fprintf(f, "#define CNNC_B %d /* channels in a block */\n", MAX(1, e->o->target.block));
+    if (train && e->o->train.in_double)
+        fputs("#define CNNC_REAL_IS_DOUBLE 1 /* training in double */\n", f);
     if (!e->o->dispatch) {
         print_code(e, f, false);
     } else {
@@ -264,4 +278,6 @@ void emit_source(struct emitter *e, FILE *f)
     }
     print_run(e, f);
     print_setup(e, f);
+    if (train)
+        emit_train_source(train[0], train[1], f);
 }

@@ -12,6 +12,9 @@ struct graph *read_onnx(const char *path, const struct options *o, struct diag *
 
 /* Parameters from a safetensors file, by name; names and shapes that do not match are errors. The mapping lives as long
  * as the program. */
+/* What a .net's train section says, over what t holds already. */
+bool read_train_section(struct graph *g, struct train *t);
+
 bool read_weights(struct graph *g, const char *path);
 
 #endif

@@ -1,5 +1,6 @@
 /* Activation functions, Clip, Dropout and Identity. */
 #include "elementwise_rows.h"
+#include "grads.h"
 
 #include <math.h>
 #include <string.h>
@@ -58,10 +59,10 @@ bool unary_stage(struct graph *g, const struct node *n, int value, struct stage 
         .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_ELEMENTWISE | OP_UNARY, .infer = elementwise_infer,           \
         .cost = elementwise_flops, .as_stage = unary_stage, .kernels = elementwise_kernels,                               \
         .nkernels = ELEMENTWISE_KERNELS, __VA_ARGS__}
-#define ATTRS(table) .attrs = table, .nattrs = COUNT(table)
+#define ATTRS(table) .attrs = table, .nattrs = COUNT(table), .grad = activation_grad
 #define ALPHA(table, value, doc) static const struct attr_def table[] = {{"alpha", "alpha", A_FLOAT, AT_POS, value, NULL, doc}}
 
-ACTIVATION(op_relu, "Relu", "relu", NULL, "max(x, 0)", .grad = NULL);
+ACTIVATION(op_relu, "Relu", "relu", NULL, "max(x, 0)", .grad = activation_grad);
 ALPHA(leaky_attrs, 0.01, "slope of the negative side");
 ACTIVATION(op_leaky_relu, "LeakyRelu", "leaky_relu", "leakyrelu|lrelu", "x, or alpha x where x < 0", ATTRS(leaky_attrs));
 ALPHA(elu_attrs, 1, "where the negative side ends");
@@ -73,23 +74,23 @@ static const struct attr_def selu_attrs[] = {
     {"gamma", "gamma", A_FLOAT, 0, 1.05070102214813232421875, NULL, "factor of the whole"},
 };
 ACTIVATION(op_selu, "Selu", "selu", NULL, "gamma x, or gamma alpha (e^x - 1) where x < 0", ATTRS(selu_attrs));
-ACTIVATION(op_sigmoid, "Sigmoid", "sigmoid", "logistic", "1 / (1 + e^-x)", .grad = NULL);
+ACTIVATION(op_sigmoid, "Sigmoid", "sigmoid", "logistic", "1 / (1 + e^-x)", .grad = activation_grad);
 static const struct attr_def hard_sigmoid_attrs[] = {
     {"alpha", "alpha", A_FLOAT, 0, 0.2, NULL, "slope (PyTorch: 1/6)"},
     {"beta", "beta", A_FLOAT, 0, 0.5, NULL, "value at 0"},
 };
 ACTIVATION(op_hard_sigmoid, "HardSigmoid", "hardsigmoid", "hard_sigmoid", "alpha x + beta between 0 and 1", ATTRS(hard_sigmoid_attrs));
-ACTIVATION(op_tanh, "Tanh", "tanh", NULL, "hyperbolic tangent", .grad = NULL);
+ACTIVATION(op_tanh, "Tanh", "tanh", NULL, "hyperbolic tangent", .grad = activation_grad);
 ALPHA(swish_attrs, 1, "factor inside the sigmoid");
 ACTIVATION(op_swish, "Swish", "swish", "silu", "x sigmoid(alpha x)", ATTRS(swish_attrs));
-ACTIVATION(op_hard_swish, "HardSwish", "hardswish", "hard_swish", "x (x / 6 + 1/2 between 0 and 1)", .grad = NULL);
+ACTIVATION(op_hard_swish, "HardSwish", "hardswish", "hard_swish", "x (x / 6 + 1/2 between 0 and 1)", .grad = activation_grad);
 static const struct attr_def gelu_attrs[] = {
     {"approximate", "approximate", A_STRING, 0, 0, "none:none|tanh", "exact, or the form with tanh"},
 };
 ACTIVATION(op_gelu, "Gelu", "gelu", NULL, "x / 2 (1 + erf(x / sqrt 2))", ATTRS(gelu_attrs));
-ACTIVATION(op_mish, "Mish", "mish", NULL, "x tanh(log(1 + e^x))", .grad = NULL);
-ACTIVATION(op_softplus, "Softplus", "softplus", NULL, "log(1 + e^x)", .grad = NULL);
-ACTIVATION(op_softsign, "Softsign", "softsign", NULL, "x / (1 + |x|)", .grad = NULL);
+ACTIVATION(op_mish, "Mish", "mish", NULL, "x tanh(log(1 + e^x))", .grad = activation_grad);
+ACTIVATION(op_softplus, "Softplus", "softplus", NULL, "log(1 + e^x)", .grad = activation_grad);
+ACTIVATION(op_softsign, "Softsign", "softsign", NULL, "x / (1 + |x|)", .grad = activation_grad);
 ALPHA(thresholded_attrs, 1, "threshold");
 ACTIVATION(op_thresholded_relu, "ThresholdedRelu", "thresholded_relu", NULL, "x where x > alpha, else 0", ATTRS(thresholded_attrs));
 static const struct attr_def shrink_attrs[] = {
@@ -203,7 +204,7 @@ const struct op op_clip = {
     .onnx = "Clip", .net = "clip", .net_aliases = "clamp|hardtanh", .doc = "x between two bounds",
     .attrs = clip_attrs, .nattrs = COUNT(clip_attrs), .min_in = 1, .max_in = 3, .net_in = 1, .max_out = 1,
     .flags = OP_ELEMENTWISE | OP_UNARY, .params = clip_params, .infer = clip_infer, .cost = elementwise_flops,
-    .as_stage = clip_stage, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS,
+    .as_stage = clip_stage, .grad = activation_grad, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS,
 };
 
 /* In .net only: it is a Clip from then on, so it has as many attributes, none of which can be given. */
@@ -244,7 +245,7 @@ static void no_cost(const struct node *n, struct cost *c)
 const struct op op_identity = {
     .onnx = "Identity", .net = "identity", .doc = "its operand",
     .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_ELEMENTWISE | OP_UNARY | OP_VIEW,
-    .infer = identity_infer, .cost = no_cost, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS,
+    .infer = identity_infer, .cost = no_cost, .grad = view_grad, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS,
 };
 
 static bool dropout_infer(struct graph *g, struct node *n)

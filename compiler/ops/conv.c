@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "conv_kernels.h"
+#include "grads.h"
 
-static const struct attr_def conv_attrs[] = {
+const struct attr_def conv_attrs[CONV_ATTRS] = {
     {NULL, "filters", A_INT, AT_POS | AT_NET | AT_POSITIVE, 0, NULL, "number of output channels"},
     {"kernel_shape", "kernel", A_SPATIAL, AT_POS | AT_POSITIVE, 1, NULL, "size of the window"},
     {"strides", "stride", A_SPATIAL, AT_POSITIVE, 1, NULL, "step of the window"},
@@ -143,7 +144,7 @@ const struct op op_conv = {
     .onnx = "Conv", .net = "conv", .doc = "convolution",
     .attrs = conv_attrs, .nattrs = COUNT(conv_attrs),
     .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
-    .params = conv_params, .infer = conv_infer, .cost = conv_cost,
+    .params = conv_params, .infer = conv_infer, .cost = conv_cost, .grad = conv_grad,
     .kernels = conv_kernels, .nkernels = CONV_KERNELS,
 };
 

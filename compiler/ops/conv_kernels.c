@@ -5,6 +5,7 @@
 
 #include "../../runtime/conv_plain.h"
 #include "../../runtime/conv_plan.h"
+#include "../../runtime/conv_train_plan.h"
 #include "pack.h"
 #include "shared.h"
 
@@ -21,7 +22,7 @@
 
 #define CONV_FIELD(name, kind, literal) {#name, offsetof(struct cnnc_conv, name), kind, literal, 0}
 static const struct field conv_fields[] = {CONV_MEMBERS(CONV_FIELD)};
-static const struct geometry conv_geometry = {"cnnc_conv", sizeof(struct cnnc_conv), conv_fields, COUNT(conv_fields)};
+const struct geometry conv_geometry = {"cnnc_conv", sizeof(struct cnnc_conv), conv_fields, COUNT(conv_fields)};
 
 #define POOL_FIELD(name, kind, literal) {"c." #name, offsetof(struct cnnc_conv_pool, c.name), kind, literal, 0}
 static const struct field pool_fields[] = {
@@ -46,19 +47,24 @@ static void window_at(const struct node *n, int64_t k[3], int64_t s[3], int64_t 
     }
 }
 
-void conv_fill(const struct node *n, void *geometry, const struct target *target)
+void conv_shape(const struct node *n, const struct tensor *from, const struct tensor *to, struct cnnc_conv *c)
 {
-    (void)target;
-    struct cnnc_conv *c = geometry;
-    const struct tensor *out = n->pool ? n->pool_in : n->out[0];
-    const struct extent5 x = extent5(n->in[0]), y = extent5(out);
+    const struct extent5 x = extent5(from), y = extent5(to);
     int64_t k[3], s[3], d[3], p[3];
     window_at(n, k, s, d, p);
     *c = (struct cnnc_conv){
         .n = x.n, .groups = (int)attr_i(n, "group"), .ic = x.c, .id = x.d, .ih = x.h, .iw = x.w, .oc = y.c, .od = y.d,
         .oh = y.h, .ow = y.w, .kd = (int)k[0], .kh = (int)k[1], .kw = (int)k[2], .sd = (int)s[0], .sh = (int)s[1],
         .sw = (int)s[2], .dd = (int)d[0], .dh = (int)d[1], .dw = (int)d[2], .pd = (int)p[0], .ph = (int)p[1],
-        .pw = (int)p[2], .x = view_of(n->in[0]), .y = view_of(n->out[0])};
+        .pw = (int)p[2], .x = view_of(from), .y = view_of(to)};
+}
+
+void conv_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    (void)target;
+    struct cnnc_conv *c = geometry;
+    conv_shape(n, n->in[0], n->pool ? n->pool_in : n->out[0], c);
+    c->y = view_of(n->out[0]);
     fill_epilogue(n, &c->ep, &c->add);
     cnnc_conv_plan(c);
 }
@@ -345,7 +351,28 @@ static void plain_prepare(struct graph *g, struct node *n, const struct target *
         node_input(g, n, NULL);
 }
 
+/* ---- training: weights that change ------------------------------------------------------------------------------ */
+
+static bool train_match(const struct node *n, const struct target *t)
+{
+    return n->in[0]->dtype == (t->train_double ? DT_F64 : DT_F32) && n->in[1]->kind == T_STATE && !n->stages;
+}
+static bool train32_match(const struct node *n, const struct target *t) { return !t->train_double && train_match(n, t); }
+static bool train64_match(const struct node *n, const struct target *t) { return t->train_double && train_match(n, t); }
+
+static double train_cost(const struct node *n, const struct target *t)
+{
+    (void)t;
+    return 3e-7 + macs(n) / 20e9;
+}
+static size_t train32_scratch(const void *g) { return cnnc_conv_train_scratch(g, sizeof(float)); }
+static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g, sizeof(double)); }
+#define TRAIN(bits)                                                                                                    \
+    {.name = "conv_train", .part = "conv_train.h", .geometry = &conv_geometry, .match = train##bits##_match,            \
+     .cost = train_cost, .prepare = plain_prepare, .fill = conv_fill, .scratch = train##bits##_scratch}
+
 const struct kernel conv_kernels[CONV_KERNELS] = {
+    TRAIN(32), TRAIN(64),
     {.name = "conv_direct", .part = "conv_direct.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = direct_match, .cost = direct_cost,
      .halo = padding_halo, .prepare = direct_prepare, .fill = conv_fill},

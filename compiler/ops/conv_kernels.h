@@ -3,8 +3,12 @@
 #define OPS_CONV_KERNELS_H
 #include "../op.h"
 
-enum { CONV_KERNELS = 10, CONV_TRANSPOSE_KERNELS = 2 };
+enum { CONV_ATTRS = 9, CONV_KERNELS = 12, CONV_TRANSPOSE_KERNELS = 2 };
 extern const struct kernel conv_kernels[CONV_KERNELS], conv_transpose_kernels[CONV_TRANSPOSE_KERNELS];
+extern const struct attr_def conv_attrs[CONV_ATTRS];
+extern const struct geometry conv_geometry;
+/* The window of a convolution, or of its gradients, from `from` to `to`. */
+void conv_shape(const struct node *n, const struct tensor *from, const struct tensor *to, struct cnnc_conv *c);
 void conv_fill(const struct node *n, void *geometry, const struct target *target);
 
 /* conv_eval.c: the plain kernel for float, faster, for the compiler's own use; no epilogue, no strides but its own. */

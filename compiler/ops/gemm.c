@@ -1,5 +1,6 @@
 /* Gemm (a dense layer) and MatMul. */
 #include "gemm_kernels.h"
+#include "grads.h"
 
 #define GEMM_TYPES (TYPES_FLOAT | TYPE(DT_I32) | TYPE(DT_I64) | TYPE(DT_U32) | TYPE(DT_U64))
 
@@ -123,7 +124,7 @@ static const struct attr_def gemm_attrs[] = {
 const struct op op_gemm = {
     .onnx = "Gemm", .net = "dense", .net_aliases = "linear|fc|fully_connected", .doc = "x times a learned matrix, plus a bias",
     .attrs = gemm_attrs, .nattrs = COUNT(gemm_attrs), .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
-    .params = dense_params, .infer = gemm_infer, .cost = gemm_cost, .kernels = gemm_kernels,
+    .params = dense_params, .infer = gemm_infer, .grad = gemm_grad, .cost = gemm_cost, .kernels = gemm_kernels,
     .nkernels = GEMM_KERNELS,
 };
 const struct op op_matmul = {

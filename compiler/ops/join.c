@@ -1,5 +1,6 @@
 /* Concat, Split, Pad and what else joins, cuts or frames tensors. */
 #include "generic.h"
+#include "grads.h"
 
 #include "../../runtime/col2im.h"
 #include "../../runtime/move.h"
@@ -91,7 +92,7 @@ static const struct kernel concat_kernels[] = {
 };
 const struct op op_concat = {
     .onnx = "Concat", .net = "concat", .doc = "tensors joined along an axis", .attrs = concat_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .infer = concat_infer, .kernels = concat_kernels, .nkernels = COUNT(concat_kernels),
+    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .infer = concat_infer, .grad = concat_grad, .kernels = concat_kernels, .nkernels = COUNT(concat_kernels),
 };
 
 /* ---- Split ------------------------------------------------------------------------------------------------------ */

@@ -1,4 +1,5 @@
 /* Pooling: windows, whole planes, and windows that divide a plane into a given number of parts. */
+#include "grads.h"
 #include "shared.h"
 
 #include <string.h>
@@ -350,13 +351,13 @@ static const struct attr_def adaptive_attrs[] = {
 
 const struct op op_max_pool = {
     .onnx = "MaxPool", .net = "maxpool", .net_aliases = "max_pool", .doc = "largest value of each window", .min_in = 1,
-    .max_in = 1, .net_in = 1, .max_out = 2, .cost = pool_cost, .kernels = pool_kernels,
+    .max_in = 1, .net_in = 1, .max_out = 2, .cost = pool_cost, .grad = max_pool_grad, .kernels = pool_kernels,
     .nkernels = COUNT(pool_kernels), WINDOWS(max_pool_attrs),
 };
 POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", WINDOWS(average_pool_attrs));
 POOL(op_sum_pool, "SumPool", "sumpool", "sum_pool", "sum of each window", WINDOWS(sum_pool_attrs));
 POOL(op_lp_pool, "LpPool", "lppool", "lp_pool", "p-norm of each window", WINDOWS(lp_pool_attrs));
-POOL(op_global_average_pool, "GlobalAveragePool", "globalavgpool", "global_avgpool|gap", "mean of each channel", .infer = global_infer);
+POOL(op_global_average_pool, "GlobalAveragePool", "globalavgpool", "global_avgpool|gap", "mean of each channel", .infer = global_infer, .grad = global_pool_grad);
 POOL(op_global_max_pool, "GlobalMaxPool", "globalmaxpool", "global_maxpool", "largest value of each channel", .infer = global_infer);
 POOL(op_global_lp_pool, "GlobalLpPool", "globallppool", "global_lppool", "p-norm of each channel", .infer = global_infer, ATTRS(global_lp_attrs));
 POOL(op_adaptive_average_pool, "AdaptiveAveragePool", "adaptive_avgpool", "adaptive_avg_pool", "means over windows that divide the input into the given number", .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));

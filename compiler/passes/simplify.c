@@ -10,7 +10,7 @@ static void remove_dead(struct graph *g)
 {
     for (int i = g->nodes - 1; i >= 0; i--) {
         struct node *n = g->node[i];
-        bool used = false;
+        bool used = (n->op->flags & OP_UPDATES) != 0;
         for (int k = 0; k < n->nout; k++)
             used |= n->out[k] && (n->out[k]->users > 0 || n->out[k]->is_output);
         if (!used)

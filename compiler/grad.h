@@ -1,0 +1,25 @@
+/* Automatic differentiation: what an operator's `grad` hook needs. The hook of node n asks for the gradients of its outputs,
+ * appends ordinary nodes, and adds what they make to the gradients of its inputs. */
+#ifndef GRAD_H
+#define GRAD_H
+
+#include "op.h"
+
+/* The gradient that has come together for t; NULL: the loss does not depend on it. */
+struct tensor *grad_of(struct graph *g, const struct tensor *t);
+/* Does t depend on anything that is trained? Nobody needs its gradient otherwise. */
+bool grad_needed(struct graph *g, const struct tensor *t);
+/* d is (a part of) the gradient of t and has its shape. */
+void grad_add(struct graph *g, struct tensor *t, struct tensor *d);
+
+/* Scalars that every training graph has: samples in the batch (int32), number of the step from 1 (int64). */
+struct tensor *grad_count(struct graph *g);
+struct tensor *grad_step(struct graph *g);
+
+/* A node "LAYER.suffix" for layer n at the end of the graph, with up to four inputs (NULL ends them). */
+struct node *grad_node(struct graph *g, const struct node *n, const char *op, const char *suffix, struct tensor *a, struct tensor *b,
+                       struct tensor *c, struct tensor *d);
+/* Its next output, shaped like `like`. */
+struct tensor *grad_output(struct graph *g, struct node *n, const struct tensor *like);
+
+#endif

@@ -1,0 +1,164 @@
+/* Operators that only training graphs have: heavy gradients, losses, updates. Pass grad and the hooks in grads.c make them, with
+ * their shapes. */
+#include "generic.h"
+
+#include "../../runtime/conv_train_plan.h"
+#include "../../runtime/train_types.h"
+#include "conv_kernels.h"
+#include "grads.h"
+#include "shared.h"
+
+static const struct attr_def train_attrs[] = {
+    {"kind", NULL, A_INT, 0, 0, NULL, "which of them"},
+    {"a", NULL, A_FLOAT, 0, 0, NULL, "first number of the formula"},
+    {"b", NULL, A_FLOAT, 0, 0, NULL, "second number"},
+    {"epsilon", NULL, A_FLOAT, 0, 0, NULL, "added to a root"},
+    {"decay", NULL, A_FLOAT, 0, 0, NULL, "weight decay"},
+    {"seed", NULL, A_INT, 0, 0, NULL, "of random numbers"},
+};
+
+/* ---- convolutions ----------------------------------------------------------------------------------------------- */
+
+static bool is_double(const struct node *n, const struct target *t) { (void)n; return t->train_double; }
+static bool is_single(const struct node *n, const struct target *t) { return !is_double(n, t); }
+
+static void input_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    (void)target;
+    conv_shape(n, n->out[0], n->in[0], geometry);
+}
+static void weight_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    (void)target;
+    conv_shape(n, n->in[0], n->in[1], geometry);
+}
+static size_t input32(const void *g) { return cnnc_conv_grad_input_scratch(g, sizeof(float)); }
+static size_t input64(const void *g) { return cnnc_conv_grad_input_scratch(g, sizeof(double)); }
+static size_t weight32(const void *g) { return cnnc_conv_grad_weight_scratch(g, sizeof(float)); }
+static size_t weight64(const void *g) { return cnnc_conv_grad_weight_scratch(g, sizeof(double)); }
+
+static double conv_seconds(const struct node *n, const struct target *t)
+{
+    struct cnnc_conv c;
+    (strcmp(n->op->onnx, "ConvGradInput") == 0 ? input_fill : weight_fill)(n, &c, t);
+    return 1e-6 + (double)c.n * c.oc * c.od * c.oh * c.ow * (c.ic / c.groups) * c.kd * c.kh * c.kw / 20e9;
+}
+
+#define CONV_GRAD(kernel_, which, bits, matches)                                                                       \
+    {.name = #kernel_, .part = "conv_train.h", .geometry = &conv_geometry, .match = matches, .cost = conv_seconds,      \
+     .fill = which##_fill, .scratch = which##bits}
+static const struct kernel input_kernels[] = {CONV_GRAD(conv_grad_input, input, 32, is_single),
+                                              CONV_GRAD(conv_grad_input, input, 64, is_double)};
+static const struct kernel weight_kernels[] = {CONV_GRAD(conv_grad_weight, weight, 32, is_single),
+                                               CONV_GRAD(conv_grad_weight, weight, 64, is_double)};
+
+const struct op op_conv_grad_input = {
+    .onnx = "ConvGradInput", .doc = "gradient of a convolution's input", .attrs = conv_attrs, .nattrs = CONV_ATTRS, .min_in = 2,
+    .max_in = 2, .max_out = 1, .flags = OP_INTERNAL, .kernels = input_kernels, .nkernels = 2};
+const struct op op_conv_grad_weight = {
+    .onnx = "ConvGradWeight", .doc = "gradient of a convolution's weights", .attrs = conv_attrs, .nattrs = CONV_ATTRS, .min_in = 2,
+    .max_in = 2, .max_out = 1, .flags = OP_INTERNAL, .kernels = weight_kernels, .nkernels = 2};
+
+/* ---- the others: one kernel each -------------------------------------------------------------------------------- */
+
+/* What a node on one core costs, roughly: a pass over its largest tensor. */
+static double pass_cost(const struct node *n, const struct target *t)
+{
+    int64_t most = 0;
+    (void)t;
+    for (int i = 0; i < n->nin; i++)
+        most = n->in[i] ? MAX(most, tensor_count(n->in[i])) : most;
+    for (int i = 0; i < n->nout; i++)
+        most = n->out[i] ? MAX(most, tensor_count(n->out[i])) : most;
+    return 1e-7 + 1e-9 * (double)most;
+}
+
+static long plane_of(const struct tensor *t) { return t->rank < 2 ? 1 : inner_of(t, 1); }
+static long channels_of(const struct tensor *t) { return t->rank < 2 ? 1 : (long)t->dim[1]; }
+
+#define FILL(name, type)                                                                                               \
+    static void name(const struct node *n, void *geometry, const struct target *target)                                \
+    {                                                                                                                  \
+        struct cnnc_##type *g = geometry;                                                                              \
+        (void)target;
+
+FILL(act_grad_fill, act_grad)
+    *g = (struct cnnc_act_grad){(long)tensor_count(n->out[0]), (int)attr_i(n, "kind"), attr_f(n, "a"), attr_f(n, "b")};
+}
+FILL(sum_fill, planes)
+    *g = (struct cnnc_planes){(long)n->in[0]->dim[0], channels_of(n->in[0]), plane_of(n->in[0]), 1};
+}
+FILL(pool_grad_fill, planes)
+    *g = (struct cnnc_planes){(long)n->out[0]->dim[0], (long)n->out[0]->dim[1], plane_of(n->out[0]), plane_of(n->in[0])};
+}
+FILL(sum_to_fill, sum_to)
+    const struct tensor *x = n->in[0], *y = n->out[0];
+    long stride = 1;
+    *g = (struct cnnc_sum_to){.rank = x->rank, .size = (long)tensor_count(y)};
+    for (int k = x->rank - 1, j = y->rank - 1; k >= 0; k--, j--) {
+        g->dim[k] = (long)x->dim[k];
+        if (j >= 0) {
+            g->stride[k] = y->dim[j] == 1 ? 0 : stride;
+            stride *= (long)y->dim[j];
+        }
+    }
+}
+FILL(batch_norm_fill, batch_norm_train)
+    const struct tensor *x = n->out[0];
+    *g = (struct cnnc_batch_norm_train){(long)x->dim[0], channels_of(x), plane_of(x), attr_f(n, "epsilon"), attr_f(n, "a")};
+}
+FILL(loss_fill, train_loss)
+    const struct tensor *x = n->in[0];
+    const bool classes = attr_i(n, "kind") == CNNC_TRAIN_CROSS_ENTROPY;
+    *g = (struct cnnc_train_loss){(long)x->dim[0], classes ? channels_of(x) : inner_of(x, 0), classes ? plane_of(x) : 1,
+                                  (int)attr_i(n, "kind"), attr_f(n, "a"), attr_f(n, "b")};
+}
+FILL(update_fill, update)
+    *g = (struct cnnc_update){(long)tensor_count(n->in[0]), (int)attr_i(n, "kind"), attr_f(n, "a"), attr_f(n, "b"),
+                              attr_f(n, "epsilon"), attr_f(n, "decay")};
+}
+FILL(take_fill, take)
+    const struct tensor *x = n->out[0];
+    *g = (struct cnnc_take){(long)x->dim[0], inner_of(x, 0) * (long)dtype_size(x->dtype)};
+}
+FILL(drop_fill, drop)
+    *g = (struct cnnc_drop){(long)tensor_count(n->out[0]), attr_f(n, "a"), attr_i(n, "seed")};
+}
+
+GEOMETRY(act_grad, FIELD(struct cnnc_act_grad, n, F_LONG), FIELD_LIT(struct cnnc_act_grad, op, F_INT),
+         FIELD(struct cnnc_act_grad, a, F_DOUBLE), FIELD(struct cnnc_act_grad, b, F_DOUBLE));
+GEOMETRY(planes, FIELD(struct cnnc_planes, n, F_LONG), FIELD(struct cnnc_planes, c, F_LONG), FIELD(struct cnnc_planes, in, F_LONG),
+         FIELD(struct cnnc_planes, out, F_LONG));
+GEOMETRY(sum_to, FIELD(struct cnnc_sum_to, rank, F_INT), FIELD_ARRAY(struct cnnc_sum_to, dim, F_LONG, 8),
+         FIELD_ARRAY(struct cnnc_sum_to, stride, F_LONG, 8), FIELD(struct cnnc_sum_to, size, F_LONG));
+GEOMETRY(batch_norm_train, FIELD(struct cnnc_batch_norm_train, n, F_LONG), FIELD(struct cnnc_batch_norm_train, c, F_LONG),
+         FIELD(struct cnnc_batch_norm_train, plane, F_LONG), FIELD(struct cnnc_batch_norm_train, epsilon, F_DOUBLE),
+         FIELD(struct cnnc_batch_norm_train, momentum, F_DOUBLE));
+GEOMETRY(train_loss, FIELD(struct cnnc_train_loss, n, F_LONG), FIELD(struct cnnc_train_loss, classes, F_LONG),
+         FIELD(struct cnnc_train_loss, inner, F_LONG), FIELD_LIT(struct cnnc_train_loss, kind, F_INT),
+         FIELD(struct cnnc_train_loss, weight, F_DOUBLE), FIELD(struct cnnc_train_loss, smoothing, F_DOUBLE));
+GEOMETRY(update, FIELD(struct cnnc_update, n, F_LONG), FIELD_LIT(struct cnnc_update, kind, F_INT), FIELD(struct cnnc_update, a, F_DOUBLE),
+         FIELD(struct cnnc_update, b, F_DOUBLE), FIELD(struct cnnc_update, epsilon, F_DOUBLE), FIELD(struct cnnc_update, decay, F_DOUBLE));
+GEOMETRY(take, FIELD(struct cnnc_take, n, F_LONG), FIELD(struct cnnc_take, bytes, F_LONG));
+GEOMETRY(drop, FIELD(struct cnnc_drop, n, F_LONG), FIELD(struct cnnc_drop, ratio, F_DOUBLE), FIELD(struct cnnc_drop, seed, F_I64));
+
+/* clang-format off */
+#define TRAIN_OP(symbol, onnx_, kernel_, tag, filler, in, outs, flags_, doc_, ...)                                      \
+    static const struct kernel symbol##_kernels[] = {{.name = #kernel_, .part = "train.h", .geometry = &tag##_geometry, \
+        .cost = pass_cost, .fill = filler}};                                                                            \
+    const struct op symbol = {.onnx = onnx_, .doc = doc_, .attrs = train_attrs, .nattrs = COUNT(train_attrs), .min_in = in, \
+        .max_in = in, .max_out = outs, .flags = OP_INTERNAL | (flags_), .kernels = symbol##_kernels, .nkernels = 1, __VA_ARGS__}
+
+TRAIN_OP(op_act_grad, "ActGrad", act_grad, act_grad, act_grad_fill, 3, 1, 0, "gradient of an activation", .grad = NULL);
+TRAIN_OP(op_channel_sum, "ChannelSum", channel_sum, planes, sum_fill, 1, 1, 0, "sum of each channel", .grad = NULL);
+TRAIN_OP(op_max_pool_grad, "MaxPoolGrad", max_pool_grad, planes, pool_grad_fill, 2, 1, 0, "gradient of a max pooling", .grad = NULL);
+TRAIN_OP(op_global_pool_grad, "GlobalPoolGrad", global_pool_grad, planes, pool_grad_fill, 1, 1, 0, "gradient of a mean over planes", .grad = NULL);
+TRAIN_OP(op_sum_to, "SumTo", sum_to, sum_to, sum_to_fill, 1, 1, 0, "sum over the axes that were broadcast", .grad = NULL);
+TRAIN_OP(op_batch_norm_train, "BatchNormTrain", batch_norm_train, batch_norm_train, batch_norm_fill, 6, 5, OP_UPDATES,
+         "batch norm by the statistics of the batch", .grad = batch_norm_train_grad);
+TRAIN_OP(op_batch_norm_grad, "BatchNormGrad", batch_norm_grad, batch_norm_train, batch_norm_fill, 6, 3, 0, "gradients of a batch norm", .grad = NULL);
+TRAIN_OP(op_train_loss, "TrainLoss", train_loss, train_loss, loss_fill, 3, 3, 0, "loss and its gradient", .grad = NULL);
+TRAIN_OP(op_update, "Update", update, update, update_fill, 3, 3, OP_UPDATES, "a step of an optimiser", .grad = NULL);
+TRAIN_OP(op_take, "Take", take, take, take_fill, 2, 1, 0, "the samples that are there", .grad = NULL);
+TRAIN_OP(op_drop, "Drop", drop, drop, drop_fill, 2, 1, 0, "dropout in training", .grad = drop_grad);
+/* clang-format on */

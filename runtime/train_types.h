@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: 0BSD
+ *
+ * The geometry of what only training computes.
+ */
+#ifndef CNNC_TRAIN_TYPES_H
+#define CNNC_TRAIN_TYPES_H
+#include "base.h"
+
+/* Gradient of an activation from its operand x, its result y and dy: in dy, x or NULL, y or NULL; out dx. */
+enum cnnc_act { CNNC_ACT_RELU, CNNC_ACT_LEAKY, CNNC_ACT_SIGMOID, CNNC_ACT_TANH, CNNC_ACT_CLIP, CNNC_ACT_SWISH, CNNC_ACT_ELU,
+                CNNC_ACT_SELU, CNNC_ACT_SOFTPLUS, CNNC_ACT_HSWISH, CNNC_ACT_HSIGMOID, CNNC_ACT_GELU, CNNC_ACT_GELU_TANH, CNNC_ACT_MISH,
+                CNNC_ACT_SOFTSIGN, CNNC_ACT_ABS, CNNC_ACT_EXP, CNNC_ACT_LOG, CNNC_ACT_SQRT, CNNC_ACT_NEG };
+struct cnnc_act_grad {
+    long n;
+    int op;             /* literal */
+    double a, b;
+};
+
+/* Planes of channels. Sum per channel: in x; out sums. Pools: in dy, indices (max); out dx. */
+struct cnnc_planes {
+    long n, c, in, out; /* elements of a plane of the input and of the output of the forward operator */
+};
+
+/* Summands of a broadcast operand: in x of shape dim; out y, whose axes of stride 0 are summed over. */
+struct cnnc_sum_to {
+    int rank;
+    long dim[8], stride[8], size;
+};
+
+/* Batch norm by the statistics of the batch. Forward: in x, scale, bias, running mean, running variance, count; out y, mean, 1 / deviation;
+ * the running statistics move. Backward: in dy, x, scale, mean, 1 / deviation, count; out dx, dscale, dbias. */
+struct cnnc_batch_norm_train {
+    long n, c, plane;
+    double epsilon, momentum; /* running = momentum * running + (1 - momentum) * batch */
+};
+
+/* Losses and their gradients at once. in x, labels or targets, count; out losses (1), gradient of x, right answers (1, classes only). */
+enum cnnc_train_loss_kind { CNNC_TRAIN_CROSS_ENTROPY, CNNC_TRAIN_MSE, CNNC_TRAIN_BCE };
+struct cnnc_train_loss {
+    long n, classes, inner; /* samples, classes, positions of a sample */
+    int kind;               /* literal */
+    double weight, smoothing;
+};
+
+/* One step of an optimiser on one parameter, in place: in gradient, rate, step; out parameter, first moment, second moment. */
+enum cnnc_update_kind { CNNC_UPDATE_SGD, CNNC_UPDATE_MOMENTUM, CNNC_UPDATE_NESTEROV, CNNC_UPDATE_ADAM, CNNC_UPDATE_ADAMW, CNNC_UPDATE_RMSPROP };
+struct cnnc_update {
+    long n;
+    int kind;               /* literal */
+    double a, b, epsilon, decay;
+};
+
+/* Samples from count on are zeros: in x, count; out y. */
+struct cnnc_take {
+    long n, bytes;          /* samples, bytes of one */
+};
+
+/* Dropout: in x, step; out y. The same numbers for the same step and seed, so that the gradient takes the same way. */
+struct cnnc_drop {
+    long n;
+    double ratio;
+    int64_t seed;
+};
+
+#endif
