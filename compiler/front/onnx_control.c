@@ -80,7 +80,7 @@ static bool import_if(struct scope *s, struct raw *r)
         struct value *v = out[truth][i];
         if (!known) {
             if (!out[0][i]->t || !out[1][i]->t)
-                return raw_error(s, r, "the condition is not known, and the branches give sequences or optionals");
+                return raw_error(s, r, "sequences or optionals from a branch whose condition is not known are not supported");
             struct tensor *t = choose(s, r, condition, out[1][i]->t, out[0][i]->t);
             if (!t)
                 return false;
