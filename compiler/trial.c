@@ -398,7 +398,10 @@ static bool try_it(struct trial *t)
     for (int i = 0; i < t->signature.inputs; i++)
         tensors &= t->signature.input[i].dtype != 0 && t->signature.input[i].dtype != DT_STRING;
     for (int i = 0; i < t->signature.outputs; i++)
-        tensors &= t->signature.output[i].dtype != 0 && t->signature.output[i].dtype != DT_STRING;
+        if (!dtype_size((enum dtype)t->signature.output[i].dtype)) {
+            diag_error_at(&t->diag, o->input, "output '%s': strings, sequences and optionals are not supported as outputs", t->signature.output[i].name);
+            return false;
+        }
     if (!tensors) { /* sequences and the like: the import says what is not supported */
         graph_free(t->read(o, &t->diag));
         return t->diag.errors ? false : fail(t, o->input, "inputs or outputs that are not numeric tensors are not supported");

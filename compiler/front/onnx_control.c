@@ -307,15 +307,15 @@ static struct value *sequence(struct scope *s, int items)
     return v;
 }
 
-/* The position in input i, which may count from the end; `otherwise` where it is absent. */
-static bool position(struct scope *s, struct raw *r, int i, int64_t room, int64_t otherwise, int64_t *at)
+/* The position in input i, below `room`, counting from `items` if negative; `otherwise` where it is absent. */
+static bool position(struct scope *s, struct raw *r, int i, int64_t items, int64_t room, int64_t otherwise, int64_t *at)
 {
     *at = otherwise;
     if (i >= r->nin || !r->in[i])
         return true;
     if (!known_int(raw_in(r, i), at))
         return raw_error(s, r, "the position is not known when compiling (--fix-input may give it)");
-    *at += *at < 0 ? room : 0;
+    *at += *at < 0 ? items : 0;
     return (*at >= 0 && *at < room) || raw_error(s, r, "the position lies outside the sequence");
 }
 
@@ -455,16 +455,16 @@ static bool import_sequence(struct scope *s, struct raw *r, bool *done)
     if (is(r, "ConcatFromSequence"))
         return concat_from_sequence(s, r, q);
     if (is(r, "SequenceAt"))
-        return position(s, r, 1, q->items, -1, &at) && (at >= 0 || raw_error(s, r, "it has no position")) && raw_define(s, r, 0, q->item[at]);
+        return position(s, r, 1, q->items, q->items, -1, &at) && (at >= 0 || raw_error(s, r, "it has no position")) && raw_define(s, r, 0, q->item[at]);
     if (is(r, "SequenceInsert")) {
-        if (r->nin < 2 || !r->in[1] || !position(s, r, 2, q->items + 1, q->items, &at))
+        if (r->nin < 2 || !r->in[1] || !position(s, r, 2, q->items, q->items + 1, q->items, &at))
             return false;
         v = sequence(s, q->items + 1);
         for (int i = 0; i < v->items; i++)
             v->item[i] = i < at ? q->item[i] : i == at ? r->in[1] : q->item[i - 1];
         return raw_define(s, r, 0, v);
     }
-    if (q->items == 0 || !position(s, r, 1, q->items, q->items - 1, &at))
+    if (q->items == 0 || !position(s, r, 1, q->items, q->items, q->items - 1, &at))
         return q->items ? false : raw_error(s, r, "the sequence is empty");
     v = sequence(s, q->items - 1);
     for (int i = 0; i < v->items; i++)
