@@ -52,6 +52,7 @@ static const struct argp_option option_table[] = {
     {"dim", OPT_DIM, "N=SIZE", 0, "ONNX: the size of a symbolic dimension (default of the batch: 1)", 0},
     {"input-shape", OPT_INPUT_SHAPE, "INPUT=1,3,224,224", 0, "ONNX: the shape of an input", 0},
     {"fix-input", OPT_FIX_INPUT, "INPUT=FILE", 0, "ONNX: an input becomes the constant that a .pb or .npy file holds", 0},
+    {"tolerance", OPT_TOLERANCE, "X", 0, "--verify: accept absolute errors up to this, too", 0},
     {"verify", OPT_VERIFY, "FOLDER", 0, "compile, build with $CC and $CFLAGS, run on FOLDER/input_0.pb (or .npy) ..., compare with output_0.pb ...", 0},
     {"emit", OPT_EMIT, "c|onnx|net", 0, "what to write with -o (default c); net: a .net, with its parameters as .safetensors beside it", 0},
     {"report", OPT_REPORT, "text|json|html|dot", OPTION_ARG_OPTIONAL, "print what the network consists of and what it becomes (default text); several networks: side by side", 0},
@@ -113,6 +114,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "--seed=%s: expected a number", arg);
         return 0;
     case OPT_VERIFY: o->verify = arg; return 0;
+    case OPT_TOLERANCE:
+        o->tolerance = strtod(arg, &end);
+        if (end == arg || *end || !(o->tolerance >= 0))
+            argp_error(state, "--tolerance=%s: expected a number of at least 0", arg);
+        return 0;
     case OPT_EMIT:
         if (strcmp(arg, "c") != 0 && strcmp(arg, "onnx") != 0 && strcmp(arg, "net") != 0)
             argp_error(state, "--emit=%s: expected c, onnx or net", arg);

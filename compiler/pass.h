@@ -44,6 +44,7 @@ struct options {
     bool dispatch, selftest, external_runtime, profile;
     const char **keep;
     int keeps;
+    double tolerance;   /* absolute error that --verify accepts in any case */
     const char *verify; /* folder of stored inputs and outputs to check the generated program with (trial.c) */
     const char **consts; /* --const, "width=0.5": for the constants of a .net */
     int nconsts;
