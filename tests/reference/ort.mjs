@@ -35,7 +35,8 @@ for (let s = 0; s < samples; s++) {
     for (const { name } of session.outputMetadata) {
         const { data } = results[name];
         const lines = [`sample ${s} output ${name} ${data.length}`];
-        for (const x of data) lines.push(Number(Number(x).toPrecision(9)).toString());
+        const step = data.length > 10000 ? Math.floor(data.length / 5000) | 1 : 1; // as in print() of runner.c
+        for (let i = 0; i < data.length; i += step) lines.push(Number(Number(data[i]).toPrecision(9)).toString());
         process.stdout.write(lines.join("\n") + "\n");
     }
 }
