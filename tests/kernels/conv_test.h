@@ -102,7 +102,7 @@ static double conv_at(const struct cnnc_conv *g, const struct tensor *x, const f
     return s;
 }
 
-static double transposed_at(const struct cnnc_conv *g, const struct tensor *x, const float *w, const float *bias, int n, int o, int z, int y,
+static CNNC_UNUSED double transposed_at(const struct cnnc_conv *g, const struct tensor *x, const float *w, const float *bias, int n, int o, int z, int y,
                             int c, double *size)
 {
     int icg = g->ic / g->groups, ocg = g->oc / g->groups, taps = g->kd * g->kh * g->kw;
@@ -160,7 +160,7 @@ static int halo_of(int i, int o, int k, int s, int d, int p)
     return h > 0 ? h : 0;
 }
 
-static void run_case(struct cnnc_conv g, const struct how *h)
+static CNNC_UNUSED void run_case(struct cnnc_conv g, const struct how *h)
 {
     struct tensor x, y, add[CNNC_MAX_STAGES];
     float *chan[CNNC_MAX_STAGES][2], *bias, *w, *packed;
@@ -258,7 +258,7 @@ static void run_case(struct cnnc_conv g, const struct how *h)
 }
 
 /* A 2-D geometry; the output size follows. */
-static struct cnnc_conv conv2d(int n, int ic, int h, int w, int oc, int k, int s, int p, int d, int groups)
+static CNNC_UNUSED struct cnnc_conv conv2d(int n, int ic, int h, int w, int oc, int k, int s, int p, int d, int groups)
 {
     struct cnnc_conv g;
     memset(&g, 0, sizeof g);
@@ -268,7 +268,7 @@ static struct cnnc_conv conv2d(int n, int ic, int h, int w, int oc, int k, int s
     return g;
 }
 
-static struct cnnc_conv with(struct cnnc_conv g, int op, float a, float b)
+static CNNC_UNUSED struct cnnc_conv with(struct cnnc_conv g, int op, float a, float b)
 {
     g.ep.s[g.ep.n].op = op, g.ep.s[g.ep.n].a = a, g.ep.s[g.ep.n].b = b;
     g.ep.n++;
