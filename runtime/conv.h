@@ -249,4 +249,20 @@ CNNC_INLINE size_t cnnc_conv_first_pool_scratch(const struct cnnc_conv_pool *g)
     return cnnc_conv_first_scratch(&g->c) + (size_t)cnnc_blocks(g->c.oc) * (size_t)(g->pool_kh * g->c.ow) * CNNC_B * sizeof(float);
 }
 
+/* The rows of the convolution that pooled row p needs. */
+CNNC_INLINE void cnnc_pool_needs(const struct cnnc_conv_pool *k, long p, long *r0, long *r1)
+{
+    *r0 = cnnc_max(p * k->pool_sh - k->pool_ph, 0);
+    *r1 = cnnc_min(p * k->pool_sh - k->pool_ph + k->pool_kh, k->c.oh);
+}
+
+/* ---- transposed ---- */
+
+/* The input coordinate that tap `t` of output `o` reads, or -1 if it falls between two inputs or outside. */
+CNNC_INLINE long cnnc_transpose_reads(long o, int t, int pad, int dilation, int stride, int size)
+{
+    const long at = o + pad - (long)t * dilation;
+    return at >= 0 && at % stride == 0 && at / stride < size ? at / stride : -1;
+}
+
 #endif

@@ -31,13 +31,6 @@ CNNC_INLINE void CNNC_FN(cnnc_pool_ring)(const struct cnnc_conv_pool *k, const f
     }
 }
 
-/* The rows of the convolution that pooled row p needs. */
-CNNC_INLINE void cnnc_pool_needs(const struct cnnc_conv_pool *k, long p, long *r0, long *r1)
-{
-    *r0 = cnnc_max(p * k->pool_sh - k->pool_ph, 0);
-    *r1 = cnnc_min(p * k->pool_sh - k->pool_ph + k->pool_kh, k->c.oh);
-}
-
 /* Tile of output channels by tile of output channels, as their weights are many. */
 CNNC_INLINE void CNNC_FN(cnnc_conv_direct_pool)(const struct cnnc_conv_pool *g, const void *const in[], void *const out[],
                                                 struct cnnc_thread t)

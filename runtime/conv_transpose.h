@@ -9,13 +9,6 @@
 #ifndef CNNC_CONV_TRANSPOSE_H
 #define CNNC_CONV_TRANSPOSE_H
 
-/* The input coordinate that tap `t` of output `o` reads, or -1 if it falls between two inputs or outside. */
-CNNC_INLINE long cnnc_transpose_reads(long o, int t, int pad, int dilation, int stride, int size)
-{
-    const long at = o + pad - (long)t * dilation;
-    return at >= 0 && at % stride == 0 && at / stride < size ? at / stride : -1;
-}
-
 /* acc += one input block (nc channels of it) over all taps. x: block, at column j of phase fx. */
 CNNC_INLINE void CNNC_FN(cnnc_transpose_block)(const struct cnnc_conv *k, cnnc_vf *acc, const float *x, const float *w, const int NW,
                                                const int NV, ptrdiff_t wo, long z, long y, long fx, const int nc)
