@@ -319,8 +319,11 @@ int main(int argc, char **argv)
 
     struct strbuf command = {0};
     sb_add(&command, "cnnc");
-    for (int i = 1; i < argc; i++)
-        sb_addf(&command, " %s", argv[i]);
+    for (int i = 1; i < argc; i++) { /* without folders: where the user keeps things is no part of the output */
+        const char *equals = strchr(argv[i], '='), *slash = strrchr(argv[i], '/');
+        const int option = equals && slash && equals < slash ? (int)(equals + 1 - argv[i]) : 0;
+        sb_addf(&command, " %.*s%s", option, argv[i], slash ? slash + 1 : argv[i]);
+    }
     o.command = command.s;
 
     struct diag d = {0};

@@ -63,10 +63,17 @@ bool parts_print(FILE *f, const char *list, bool again)
             continue;
         fprintf(f, "\n/* ---- %s ---- */\n", name);
         char other[64];
-        for (int i = 0; t->lines[i]; i++)
-            if (strstr(t->lines[i], "SPDX-License-Identifier")) /* the file's head says it once for all */
-                fputs(strstr(t->lines[i], "*/") ? "" : "/*\n", f);
-            else if (!included(t->lines[i], other))
+        int i = 0;
+        if (t->lines[0] && strstr(t->lines[0], "SPDX-License-Identifier")) { /* the file's head says it once for all */
+            i = 1;
+            if (!strstr(t->lines[0], "*/")) { /* the comment goes on: its first words take the place */
+                i += t->lines[1] && strcmp(t->lines[1], " *\n") == 0;
+                fprintf(f, "/*%s", t->lines[i] + (strncmp(t->lines[i], " *", 2) == 0 ? 2 : 0));
+                i++;
+            }
+        }
+        for (; t->lines[i]; i++)
+            if (!included(t->lines[i], other))
                 fputs(t->lines[i], f);
     }
     return !ferror(f);

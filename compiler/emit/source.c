@@ -32,7 +32,8 @@ static void print_head(struct emitter *e, FILE *f)
             " *     -DCNNC_FREESTANDING   without %s_open and %s_close: needs no operating system\n"
             " *\n"
             " * In this order: the runtime parts in use (0BSD), weights or their map, the kernels' instances, one function per\n"
-            " * layer, %s_run_v, which reads like the network, and the set-up. This file belongs to whoever generated it. */\n",
+            " * layer, %s_run_v, which reads like the network, and the set-up. This file belongs to whoever generated it; the runtime\n"
+            " * parts ask for nothing: SPDX-License-Identifier: 0BSD */\n",
             e->name, e->name, e->name, e->name);
 }
 

@@ -134,10 +134,17 @@ static bool conv_infer(struct graph *g, struct node *n)
     return true;
 }
 
+/* From the attributes: a pass may have put packed weights in the place of the weights. */
+static int64_t taps(const struct node *n)
+{
+    const struct attr *k = attr_get(n, "kernel_shape");
+    return dims_count(k->n, k->ints);
+}
+
 static void conv_cost(const struct node *n, struct cost *c)
 {
-    const struct tensor *w = n->in[1], *y = n->pool ? n->pool_in : n->out[0];
-    c->macs = tensor_count(y) * dims_count(w->rank - 1, w->dim + 1);
+    const struct tensor *y = n->pool ? n->pool_in : n->out[0];
+    c->macs = tensor_count(y) * (n->in[0]->dim[1] / MAX(1, attr_i(n, "group"))) * taps(n);
 }
 
 const struct op op_conv = {
@@ -229,8 +236,7 @@ static bool transpose_infer(struct graph *g, struct node *n)
 
 static void transpose_cost(const struct node *n, struct cost *c)
 {
-    const struct tensor *w = n->in[1], *x = n->in[0];
-    c->macs = tensor_count(x) * dims_count(w->rank - 1, w->dim + 1);
+    c->macs = tensor_count(n->in[0]) * (n->out[0]->dim[1] / MAX(1, attr_i(n, "group"))) * taps(n);
 }
 
 const struct op op_conv_transpose = {
