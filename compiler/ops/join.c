@@ -14,6 +14,14 @@ RUN(split_parts)
 
 static const struct attr_def concat_attrs[] = {{"axis", "axis", A_INT, 0, 1, NULL, "axis to join along"}};
 
+/* .net: channels unless it is told otherwise; ONNX has no default. */
+static bool concat_params(struct graph *g, struct node *n)
+{
+    if (!attr_set(n, "axis"))
+        set_attr_i(g, n, "axis", 1);
+    return true;
+}
+
 static bool concat_infer(struct graph *g, struct node *n)
 {
     const struct tensor *x = n->in[0];
@@ -92,7 +100,7 @@ static const struct kernel concat_kernels[] = {
 };
 const struct op op_concat = {
     .onnx = "Concat", .net = "concat", .doc = "tensors joined along an axis", .attrs = concat_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .infer = concat_infer, .grad = concat_grad, .kernels = concat_kernels, .nkernels = COUNT(concat_kernels),
+    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .params = concat_params, .infer = concat_infer, .grad = concat_grad, .kernels = concat_kernels, .nkernels = COUNT(concat_kernels),
 };
 
 /* ---- Split ------------------------------------------------------------------------------------------------------ */
