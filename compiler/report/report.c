@@ -98,6 +98,7 @@ static void add_memory(struct report *r)
 {
     const struct graph *g = r->g;
     r->alive = arena_alloc(&r->arena, sizeof *r->alive * (size_t)(g->steps + 1));
+    r->scratch = arena_alloc(&r->arena, sizeof *r->scratch * (size_t)(g->steps + 1));
     for (int i = 0; i < g->tensors; i++) {
         const struct tensor *t = g->tensor[i];
         if (t->kind != T_VALUE || t->offset < 0 || t->base || t->is_output || tensor_is_const(t) || (t->def && t->def->folded))
@@ -107,7 +108,7 @@ static void add_memory(struct report *r)
     }
     for (int i = 0; i < g->nodes; i++)
         if (g->node[i]->step >= 0)
-            r->alive[g->node[i]->step] += scratch_of(g->node[i], &r->o->target);
+            r->alive[g->node[i]->step] += r->scratch[g->node[i]->step] = scratch_of(g->node[i], &r->o->target);
     for (int s = 0; s < g->steps; s++)
         r->arena_lower_bound = MAX(r->arena_lower_bound, r->alive[s]);
     r->arena_bytes = g->arena_bytes + g->scratch_bytes;

@@ -61,7 +61,7 @@ struct report {
     int steps, instances;
     int reorders, copies; /* conversions of layout; operands of a concat that are copied */
     const char *reorder_names, *copy_names;
-    int64_t *alive; /* bytes in use at each step, scratch included */
+    int64_t *alive, *scratch; /* bytes in use at each step, scratch included; of scratch */
     struct arena arena;
 };
 
