@@ -79,6 +79,7 @@ void graph_free(struct graph *g)
     free(g->tensor);
     free(g->input);
     free(g->output);
+    free(g->reference);
     arena_free(&g->arena);
     if (g->release)
         g->release(g->release_arg);

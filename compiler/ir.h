@@ -158,6 +158,8 @@ struct graph {
     bool from_onnx;
     uint64_t seed;
     int steps;             /* of the schedule */
+    struct reference *reference; /* --selftest: what layers must result in (passes/reference.h); heap memory */
+    int references;
     struct layer *layers; /* the network as written, taken before rewriting: rows of the report */
     int nlayers;
     int64_t arena_bytes, arena_lower_bound, weights_bytes;

@@ -20,6 +20,7 @@ static const struct pass passes[] = {
     {"infer", pass_infer, "shapes, types and known values"},
     {"keep", pass_keep, "what --keep names becomes an output"},
     {"statistics", pass_statistics, "batch norms of a network without weights fit the initial ones"},
+    {"reference", pass_reference, "--selftest: what each layer results in"},
     {"layers", pass_layers, "a list of the layers as written, for reports"},
     {"canonicalise", pass_canonicalise, "exporters' debris goes"},
     {"simplify", pass_simplify, "constants and batch norm fold, dead code goes"},
@@ -258,7 +259,7 @@ static bool emit_all(struct graph *g, struct options *o, struct diag *d)
 static bool compile(struct graph *g, struct options *o)
 {
     for (size_t i = 0; i < COUNT(passes); i++) {
-        if (passes[i].run == pass_statistics && (o->dump || !o->output))
+        if ((passes[i].run == pass_statistics || passes[i].run == pass_reference) && (o->dump || !o->output))
             continue; /* nobody will see a weight */
         if (!passes[i].run(g, o) || !graph_verify(g, passes[i].name))
             return false;

@@ -61,6 +61,7 @@ struct pass {
 pass_fn pass_infer;        /* shapes, types and known values of all nodes */
 pass_fn pass_keep;         /* what --keep names becomes an output */
 pass_fn pass_statistics;   /* batch norms of a network without weights fit its initial ones */
+pass_fn pass_reference;    /* --selftest: what each layer results in for a stored input */
 pass_fn pass_canonicalise; /* exporters' debris goes; nothing that training needs */
 pass_fn pass_grad;         /* training: loss, backward nodes and updates join the graph */
 pass_fn pass_simplify;     /* constants fold, batch norm goes into conv, dead code goes */

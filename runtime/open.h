@@ -21,6 +21,7 @@ static CNNC_UNUSED const char *cnnc_status_text(int status)
     case CNNC_DAMAGED: return "the weights file is damaged";
     case CNNC_NO_FILE: return "the weights file cannot be read";
     case CNNC_NO_MEMORY: return "out of memory";
+    case CNNC_DIFFERS: return "a layer's result is not the stored one";
     }
     return "unknown status";
 }

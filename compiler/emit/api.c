@@ -96,7 +96,8 @@ void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f)
             "    CNNC_TRUNCATED,      /* weights shorter than they say */\n"
             "    CNNC_DAMAGED,        /* weights whose checksum is wrong */\n"
             "    CNNC_NO_FILE,        /* the weights file cannot be opened or mapped */\n"
-            "    CNNC_NO_MEMORY\n"
+            "    CNNC_NO_MEMORY,\n"
+            "    CNNC_DIFFERS         /* self-test: a layer's result is not the stored one */\n"
             "};\n"
             "struct cnnc_io {\n"
             "    const char *name;\n"
@@ -147,6 +148,8 @@ void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f)
             "%s_ctx *%s_open(const char *weights_file, int threads, int flags, int *status);\n"
             "void %s_close(%s_ctx *ctx);\n\n",
             u, n, n, n, n);
+    if (e->o->selftest)
+        emit_selftest_api(e, f);
     if (train)
         emit_train_api(train[0], train[1], f);
     fputs("#ifdef __cplusplus\n}\n#endif\n#endif\n", f);

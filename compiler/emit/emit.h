@@ -46,6 +46,12 @@ bool emit_weights_c(struct emitter *e, FILE *f);    /* constants as C text */
 bool emit_weights_file(struct emitter *e, FILE *f); /* header and payload */
 void weights_identity(struct emitter *e);
 
+/* --selftest (selftest.c). */
+void emit_selftest_api(const struct emitter *e, FILE *f);
+void emit_selftest(struct emitter *e, FILE *f);
+/* Where a tensor's first element lies during a run: in output `where`, or -1: in the arena. False: elsewhere. */
+bool operand_place(const struct emitter *e, const struct tensor *t, int *where, int64_t *bytes);
+
 void print_run_signature(const struct emitter *e, FILE *f);
 const char *io_name(const struct emitter *e, struct arena *a, const char *prefix, struct tensor *const *list, int i);
 

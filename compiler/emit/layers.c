@@ -221,6 +221,18 @@ static int index_in(struct tensor *const *list, int n, const struct tensor *t)
     return -1;
 }
 
+bool operand_place(const struct emitter *e, const struct tensor *t, int *where, int64_t *bytes)
+{
+    int64_t elements;
+    const struct tensor *root = root_of(t, &elements);
+    *bytes = (elements + origin(t)) * (int64_t)dtype_size(t->dtype);
+    *where = root->is_output ? index_in(e->g->output, e->g->outputs, root) : -1;
+    if (root->is_output)
+        return *where >= 0;
+    *bytes += root->offset;
+    return root->kind == T_VALUE && root->offset >= 0 && !(root->def && root->def->folded);
+}
+
 static void print_operand(struct emitter *e, struct strbuf *b, const struct tensor *t)
 {
     if (!t) {
@@ -381,7 +393,8 @@ static void name_layers(struct emitter *e)
             for (int s = 0; s < n->step && !again; s++)
                 again = strcmp(e->layer[s], name) == 0;
             static const char *const taken[] = {"init", "run", "run_v", "open", "close", "strerror", "ctx", "inputs",
-                                                "outputs", "weights_check", "do", "share", "weights", "step", "reset", "job", "layer"};
+                                                "outputs", "weights_check", "do", "share", "weights", "step", "reset", "job", "layer",
+                                                "selftest", "check", "checks", "hash", "element", "agrees", "steps"};
             for (size_t s = 0; s < COUNT(taken) && !again; s++)
                 again = strcmp(taken[s], name) == 0;
             if (again)

@@ -279,6 +279,8 @@ void emit_source(struct emitter *e, struct emitter *const train[2], FILE *f)
     }
     print_run(e, f);
     print_setup(e, f);
+    if (e->o->selftest)
+        emit_selftest(e, f);
     if (train)
         emit_train_source(train[0], train[1], f);
 }

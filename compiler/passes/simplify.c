@@ -63,8 +63,7 @@ static bool fold_batch_norm(struct graph *g, struct node *bn)
     node_set_input(g, conv, 1, w);
     node_set_input(g, conv, 2, b);
     node_takes_over(g, conv, bn);
-    replace_tensor(g, bn->out[0], conv->out[0]);
-    node_remove(g, bn);
+    drop_output(g, bn, conv, bn->out[0]); /* the value keeps the name of the last node */
     return true;
 }
 
