@@ -243,6 +243,6 @@ const struct op op_conv_transpose = {
     .onnx = "ConvTranspose", .net = "conv_transpose", .net_aliases = "deconv", .doc = "transposed convolution",
     .attrs = transpose_attrs, .nattrs = COUNT(transpose_attrs),
     .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
-    .params = conv_params, .infer = transpose_infer, .cost = transpose_cost,
+    .params = conv_params, .infer = transpose_infer, .grad = conv_transpose_grad, .cost = transpose_cost,
     .kernels = conv_transpose_kernels, .nkernels = CONV_TRANSPOSE_KERNELS,
 };

@@ -193,6 +193,63 @@ bool concat_grad(struct graph *g, struct node *n)
         if (grad_needed(g, n->in[i]))
             grad_add(g, n->in[i], part);
     }
+    return d->op->infer(g, d);
+}
+
+/* What was padded is cut off again: a border of negative width. */
+bool pad_grad(struct graph *g, struct node *n)
+{
+    int64_t border[2 * MAX_RANK];
+    int count;
+    if (strcmp(attr_s(n, "mode"), "constant") != 0 || input(n, 3) || !tensor_ints(n->in[1], border, COUNT(border), &count))
+        return node_error(g, n, "has no derivative: only a constant border of known width has");
+    for (int i = 0; i < count; i++)
+        border[i] = -border[i];
+    struct tensor *widths = tensor_i64(g, unique_name(g, arena_printf(&g->arena, "%s.border", n->name)), count, border);
+    struct node *d = grad_node(g, n, "Pad", "grad", dy_of(g, n), widths, NULL, NULL);
+    struct tensor *dx = grad_output(g, d, n->in[0]);
+    grad_add(g, n->in[0], dx);
+    return d->op->infer(g, d);
+}
+
+/* A transposed convolution is the gradient of a convolution; its own is that convolution. */
+bool conv_transpose_grad(struct graph *g, struct node *n)
+{
+    struct tensor *x = wanted(g, n, 0), *w = wanted(g, n, 1), *dy = dy_of(g, n);
+    const int spatial = n->in[0]->rank - 2;
+    bias_grad(g, n, 2);
+    for (int i = 0; i < 2; i++) {
+        struct tensor *of = i ? w : x;
+        if (!of)
+            continue;
+        struct node *d = i ? grad_node(g, n, "ConvGradWeight", "grad_weight", dy, n->in[0], NULL, NULL)
+                           : grad_node(g, n, "Conv", "grad", dy, n->in[1], NULL, NULL);
+        static const char *const names[] = {"kernel_shape", "strides", "dilations", "pads"};
+        for (int k = 0; k < 4; k++) {
+            int64_t v[6];
+            for (int a = 0; a < spatial * (k == 3 ? 2 : 1); a++)
+                v[a] = attr_at(n, names[k], a, k != 3);
+            set_attr_ints(g, d, names[k], spatial * (k == 3 ? 2 : 1), v);
+        }
+        set_attr_i(g, d, "group", attr_i(n, "group"));
+        grad_add(g, of, grad_output(g, d, of));
+    }
+    return true;
+}
+
+bool average_pool_grad(struct graph *g, struct node *n)
+{
+    struct node *d = grad_node(g, n, "AveragePoolGrad", "grad", dy_of(g, n), NULL, NULL, NULL);
+    copy_attrs(g, d, n);
+    grad_add(g, n->in[0], grad_output(g, d, n->in[0]));
+    return true;
+}
+
+bool lrn_grad(struct graph *g, struct node *n)
+{
+    struct node *d = grad_node(g, n, "LRNGrad", "grad", dy_of(g, n), n->in[0], NULL, NULL);
+    copy_attrs(g, d, n);
+    grad_add(g, n->in[0], grad_output(g, d, n->in[0]));
     return true;
 }
 

@@ -290,7 +290,7 @@ static void pad_fill(const struct node *n, void *geometry, const struct target *
 static const struct kernel pad_kernels[] = {KERNEL(pad, "move.h", pad, pad_fill)};
 const struct op op_pad = {
     .onnx = "Pad", .net = "pad", .doc = "a border around each plane", .attrs = pad_attrs, .nattrs = COUNT(pad_attrs),
-    .min_in = 2, .max_in = 4, .net_in = 1, .max_out = 1, .params = pad_params, .infer = pad_infer, .kernels = pad_kernels,
+    .min_in = 2, .max_in = 4, .net_in = 1, .max_out = 1, .params = pad_params, .infer = pad_infer, .grad = pad_grad, .kernels = pad_kernels,
     .nkernels = 1,
 };
 

@@ -1,4 +1,5 @@
 /* Normalisation: over batches, layers, groups of channels, single channels, neighbouring channels, vectors. */
+#include "grads.h"
 #include "normalize_kernels.h"
 
 #include <math.h>
@@ -322,7 +323,7 @@ static const struct attr_def groupnorm_attrs[] = {
     {"num_groups", "groups", A_INT, AT_POS | AT_REQUIRED | AT_POSITIVE, 0, NULL, "channels are divided into so many groups"},
     EPSILON, AFFINE, STASH,
 };
-static const struct attr_def lrn_attrs[] = {
+const struct attr_def lrn_attrs[LRN_ATTRS] = {
     {"size", "size", A_INT, AT_POS | AT_REQUIRED | AT_POSITIVE, 0, NULL, "channels that are summed over"},
     {"alpha", "alpha", A_FLOAT, 0, 1e-4, NULL, "factor of the mean square"},
     {"beta", "beta", A_FLOAT, 0, 0.75, NULL, "exponent"},
@@ -364,7 +365,7 @@ const struct op op_groupnorm = {
 const struct op op_lrn = {
     .onnx = "LRN", .net = "lrn", .net_aliases = "local_response_norm",
     .doc = "values divided by what their neighbouring channels hold (Krizhevsky et al. 2012)", ATTRS(lrn_attrs),
-    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .infer = lrn_infer, .cost = normalize_cost,
+    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .infer = lrn_infer, .grad = lrn_grad, .cost = normalize_cost,
     .kernels = lrn_kernels, .nkernels = LRN_KERNELS,
 };
 const struct op op_mvn = {

@@ -278,3 +278,14 @@ const struct kernel lrn_kernels[LRN_KERNELS] = {
     {.part = "normalize.h", .geometry = &lrn_geometry, .cost = lrn_cost, .fill = lrn_fill, .name_of = lrn_name,
      .run = lrn_run},
 };
+
+static double lrn_grad_cost(const struct node *n, const struct target *target)
+{
+    (void)target;
+    return 1e-7 + 5e-8 * (double)tensor_count(n->out[0]);
+}
+static const struct kernel lrn_grad_kernels[] = {
+    {.name = "lrn_grad", .part = "pool_train.h", .geometry = &lrn_geometry, .cost = lrn_grad_cost, .fill = lrn_fill}};
+const struct op op_lrn_grad = {
+    .onnx = "LRNGrad", .doc = "gradient of LRN", .attrs = lrn_attrs, .nattrs = LRN_ATTRS, .min_in = 2, .max_in = 2, .max_out = 1,
+    .flags = OP_INTERNAL, .kernels = lrn_grad_kernels, .nkernels = 1};

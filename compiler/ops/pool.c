@@ -354,7 +354,7 @@ const struct op op_max_pool = {
     .max_in = 1, .net_in = 1, .max_out = 2, .cost = pool_cost, .grad = max_pool_grad, .kernels = pool_kernels,
     .nkernels = COUNT(pool_kernels), WINDOWS(max_pool_attrs),
 };
-POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", WINDOWS(average_pool_attrs));
+POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", .grad = average_pool_grad, WINDOWS(average_pool_attrs));
 POOL(op_sum_pool, "SumPool", "sumpool", "sum_pool", "sum of each window", WINDOWS(sum_pool_attrs));
 POOL(op_lp_pool, "LpPool", "lppool", "lp_pool", "p-norm of each window", WINDOWS(lp_pool_attrs));
 POOL(op_global_average_pool, "GlobalAveragePool", "globalavgpool", "global_avgpool|gap", "mean of each channel", .infer = global_infer, .grad = global_pool_grad);
@@ -405,3 +405,26 @@ const struct op op_max_unpool = {
     .attrs = unpool_attrs, .nattrs = COUNT(unpool_attrs), .min_in = 2, .max_in = 3, .net_in = 2, .max_out = 1,
     .infer = unpool_infer, .kernels = unpool_kernels, .nkernels = COUNT(unpool_kernels),
 };
+
+/* ---- the gradient of the mean ----------------------------------------------------------------------------------- */
+
+static void average_grad_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    struct node forward = *n; /* as the forward operator says it */
+    forward.op = &op_average_pool;
+    forward.in = n->out;
+    forward.out = n->in;
+    pool_fill(&forward, geometry, target);
+}
+
+static double average_grad_cost(const struct node *n, const struct target *target)
+{
+    (void)target;
+    return 1e-7 + 4e-9 * (double)tensor_count(n->out[0]);
+}
+
+static const struct kernel average_grad_kernels[] = {
+    {.name = "average_pool_grad", .part = "pool_train.h", .geometry = &plain_geometry, .cost = average_grad_cost, .fill = average_grad_fill}};
+const struct op op_average_pool_grad = {
+    .onnx = "AveragePoolGrad", .doc = "gradient of an average pooling", .attrs = average_pool_attrs, .nattrs = COUNT(average_pool_attrs),
+    .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .kernels = average_grad_kernels, .nkernels = 1};
