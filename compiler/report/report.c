@@ -159,8 +159,10 @@ static void add_sums(struct report *r)
     r->unused_parameters = r->parameters - counted;
 }
 
-static const char *joined(struct report *r, const char *list, const char *name)
+static const char *joined(struct report *r, const char *list, const char *name, int n)
 {
+    if (n > 8) /* enough to know which kind */
+        return n == 9 ? arena_printf(&r->arena, "%s, ...", list) : list;
     return list ? arena_printf(&r->arena, "%s, %s", list, name) : name;
 }
 
@@ -173,10 +175,10 @@ static void add_conversions(struct report *r)
             continue;
         if (n->out[0]->slice) {
             r->copies++;
-            r->copy_names = joined(r, r->copy_names, n->name);
+            r->copy_names = joined(r, r->copy_names, n->name, r->copies);
         } else {
             r->reorders++;
-            r->reorder_names = joined(r, r->reorder_names, n->name);
+            r->reorder_names = joined(r, r->reorder_names, n->name, r->reorders);
         }
     }
 }
