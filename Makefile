@@ -36,7 +36,7 @@ $(B)/packages:
 
 # and ONNX Runtime, which the tests compare with, from npm into tests/node_modules
 test-packages:
-	$(call install,$(TEST_PACKAGES))
+	-$(call install,$(TEST_PACKAGES))
 	cd tests && npm ci --ignore-scripts --no-audit --no-fund
 
 # ---- the compiler --------------------------------------------------------------------------------------------------
