@@ -96,6 +96,17 @@ static void cast_bytes(kernel *k, const char *name, const void *x, const unsigne
     check(memcmp(y, want, (size_t)bytes) == 0, "cast %s: %d %d %d ..", name, y[0], y[1], y[2]);
 }
 
+/* The same for 4-bit types: ONNX packs two elements a byte, low half first; in memory each has a byte of its own. */
+static void cast_nibbles(kernel *k, const char *name, const void *x, const unsigned char *packed, long n, int is_signed)
+{
+    unsigned char want[64];
+    for (long i = 0; i < n; i++) {
+        const int v = packed[i / 2] >> 4 * (i % 2) & 15;
+        want[i] = (unsigned char)(is_signed && v > 7 ? v - 16 : v);
+    }
+    cast_bytes(k, name, x, want, n, (int)n);
+}
+
 static void casts(void)
 {
     const float x[15] = {.47892547f, .48033667f, .49968487f, .81910545f, .47031248f, .7229038f, 1e6f, 1e-7f, NAN, INFINITY,
@@ -109,9 +120,9 @@ static void casts(void)
     cast_bytes(cast_f32_e5m2fnuz, "e5m2fnuz", x, (unsigned char[]){60, 60, 60, 63, 60, 62, 127, 0, 128, 127, 127, 255, 0, 0, 255}, 15, 15);
     cast_bytes(cast_f32_e5m2_inf, "e5m2_inf", x, (unsigned char[]){56, 56, 56, 59, 56, 58, 124, 0, 126, 124, 124, 252, 128, 0, 252}, 15, 15);
     cast_bytes(cast_f32_e4m3fnuz_inf, "e4m3fnuz_inf", x, (unsigned char[]){55, 55, 56, 61, 55, 60, 128, 0, 128, 128, 128, 128, 0, 0, 128}, 15, 15);
-    cast_bytes(cast_f32_e2m1, "e2m1", four, (unsigned char[]){1, 226, 127, 7, 120, 247, 14, 8}, 15, 8);
-    cast_bytes(cast_f32_i4, "i4", ints, (unsigned char[]){135, 169, 203, 237, 15, 33, 67, 101, 135, 169, 203, 237, 15}, 25, 13);
-    cast_bytes(cast_f32_u4, "u4", ints, (unsigned char[]){135, 169, 203, 237, 15, 33, 67, 101, 135, 169, 203, 237, 15}, 25, 13);
+    cast_nibbles(cast_f32_e2m1, "e2m1", four, (unsigned char[]){1, 226, 127, 7, 120, 247, 14, 8}, 15, 0);
+    cast_nibbles(cast_f32_i4, "i4", ints, (unsigned char[]){135, 169, 203, 237, 15, 33, 67, 101, 135, 169, 203, 237, 15}, 25, 1);
+    cast_nibbles(cast_f32_u4, "u4", ints, (unsigned char[]){135, 169, 203, 237, 15, 33, 67, 101, 135, 169, 203, 237, 15}, 25, 0);
     cast_bytes(cast_f32_e8m0, "e8m0", powers, (unsigned char[]){0, 124, 125, 126, 128, 128, 129, 130}, 8, 8);
 }
 
