@@ -1,4 +1,5 @@
-// Runs a WebAssembly program with the given arguments: node wasi.mjs PROGRAM.wasm ARGUMENT...
+// Runs a WebAssembly program with the given arguments: node --no-turbo-fast-api-calls wasi.mjs PROGRAM.wasm ARGUMENT...
+// The option is for node 20, whose heap breaks when a program writes often (nodejs/node#53087).
 import { readFile } from "node:fs/promises";
 import { WASI } from "node:wasi";
 
