@@ -2,7 +2,7 @@
 const escape = (s) => s.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]);
 
 export function chart(results) {
-    const left = 190, unit = 360, bar = 13, gap = 12, top = 64;
+    const left = 200, unit = 360, bar = 13, gap = 12, top = 64;
     const most = Math.max(1, ...results.rows.map((r) => r.ratio));
     const scale = unit / most, height = top + results.rows.length * (2 * bar + gap) + 20, width = left + unit + 190;
     const parts = [];
