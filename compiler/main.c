@@ -40,7 +40,7 @@ enum {
     OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE,
     OPT_FIX_INPUT, OPT_VERIFY, OPT_TOLERANCE, OPT_HELP_OPS, OPT_CONST, OPT_EMIT,
     OPT_DISPATCH,
-    OPT_TRAIN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST
+    OPT_TRAIN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME
 };
 
 static const struct argp_option option_table[] = {
@@ -61,6 +61,7 @@ static const struct argp_option option_table[] = {
     {"selftest", OPT_SELFTEST, NULL, 0, "add a check, compiled with -DCNNC_SELFTEST, that names the first layer that differs", 0},
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
     {"dispatch", OPT_DISPATCH, NULL, 0, "on x86: AVX-512, AVX2 and SSE2 code in one file, chosen at run time", 0},
+    {"runtime", OPT_RUNTIME, "inline|external", 0, "external: the kernels' text in cnnc_runtime.h, which several networks share (default inline)", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
     {"train", OPT_TRAIN, "BATCH", OPTION_ARG_OPTIONAL, "also a training step, as the train section of a .net says", 0},
     {"real", OPT_REAL, "float|double", 0, "element type of the training step (double: to check gradients)", 0},
@@ -108,6 +109,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_DUMP: o->dump = arg; return 0;
     case OPT_DISPATCH: o->dispatch = true; return 0;
+    case OPT_RUNTIME:
+        o->external_runtime = strcmp(arg, "external") == 0;
+        if (!o->external_runtime && strcmp(arg, "inline") != 0)
+            argp_error(state, "--runtime=%s: expected inline or external", arg);
+        return 0;
     case OPT_NO_FUSE: o->target.fuse = false; return 0;
     case OPT_SEED:
         o->seed = strtoull(arg, &end, 0);

@@ -44,6 +44,26 @@ static bool file_error(struct graph *g, const char *path)
     return false;
 }
 
+/* --runtime=external: the shared header beside the .c. One that is there already and the same stays as it is, so that nothing is built anew. */
+static bool write_runtime(struct graph *g, struct arena *a, const char *output)
+{
+    const char *slash = strrchr(output, '/'), *path = arena_printf(a, "%.*s" RUNTIME_HEADER, slash ? (int)(slash + 1 - output) : 0, output);
+    char *text = NULL, *there = read_file(path, NULL);
+    size_t bytes = 0;
+    FILE *m = open_memstream(&text, &bytes);
+    print_runtime_header(m);
+    fclose(m);
+    struct outfile h;
+    bool ok = there && strcmp(there, text) == 0;
+    if (!ok && out_open(&h, path)) {
+        fwrite(text, 1, bytes, h.f);
+        ok = out_close(&h);
+    }
+    free(there);
+    free(text);
+    return ok || file_error(g, path);
+}
+
 /* The emitter of a training graph: functions NAME_train_... or NAME_eval_..., one context and one arena for both. What the
  * graphs need of the runtime stands in the file once. */
 static void init_train(struct emitter *t, struct emitter *e, struct graph *g, const char *suffix)
@@ -121,6 +141,7 @@ bool emit(struct graph *g, const struct train_graphs *graphs, const struct optio
                 ok = file_error(g, header);
             if (!out_close(&c))
                 ok = file_error(g, o->output);
+            ok = ok && (!o->external_runtime || write_runtime(g, &e.arena, o->output));
         }
     }
     free_emitter(&e);

@@ -32,7 +32,11 @@ bool emit(struct graph *g, const struct train_graphs *train, const struct option
 
 /* Prints the runtime headers that define these parts, those they include first, each once. */
 void parts_need(struct strbuf *list, const char *part);
-bool parts_print(FILE *f, const char *list, bool again); /* again: only those that every instruction set needs */
+/* again: only those that every instruction set needs; external: not their text, but what takes it from the shared header. */
+void parts_print(FILE *f, const char *list, bool again, bool external);
+#define RUNTIME_HEADER "cnnc_runtime.h"
+void print_runtime_header(FILE *f); /* all parts, each where a macro asks for it */
+uint32_t runtime_version(void);     /* a hash of their text */
 
 void emit_layers(struct emitter *e);       /* fills defines, instances, layers */
 void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f);

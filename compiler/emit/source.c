@@ -31,10 +31,10 @@ static void print_head(struct emitter *e, FILE *f)
             " *     -DCNNC_NO_SIMDE       the compiler's own intrinsics (x86, Arm)\n"
             " *     -DCNNC_FREESTANDING   without %s_open and %s_close: needs no operating system\n"
             " *\n"
-            " * In this order: the runtime parts in use (0BSD), weights or their map, the kernels' instances, one function per\n"
+            " * In this order: the runtime parts in use (0BSD%s), weights or their map, the kernels' instances, one function per\n"
             " * layer, %s_run_v, which reads like the network, and the set-up. This file belongs to whoever generated it; the runtime\n"
             " * parts ask for nothing: SPDX-License-Identifier: 0BSD */\n",
-            e->name, e->name, e->name, e->name);
+            e->name, e->name, e->name, e->o->external_runtime ? "; they stand in " RUNTIME_HEADER : "", e->name);
 }
 
 void print_share(struct emitter *e, FILE *f)
@@ -224,7 +224,7 @@ static void print_weights(struct emitter *e, FILE *f)
 /* What depends on the instruction set: kernels, instances, layers. */
 static void print_code(struct emitter *e, FILE *f, bool again)
 {
-    parts_print(f, e->parts.s, again);
+    parts_print(f, e->parts.s, again, e->o->external_runtime);
     if (e->defines.n)
         fprintf(f, "\n/* ---- kernels for the element types in use ---- */\n\n%s", e->defines.s);
     if (!again)
@@ -249,7 +249,7 @@ static void print_level(struct emitter *e, FILE *f, const char *isa, bool again)
         fprintf(f, "    CNNC_FN(%s_%s),\n", e->name, e->layer[i]);
     fputs("};\n", f);
     parts_need(&end, "simd_end.h");
-    parts_print(f, end.s, false);
+    parts_print(f, end.s, false, e->o->external_runtime);
     sb_free(&end);
     if (again)
         fputs("#endif\n", f);
