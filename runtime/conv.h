@@ -60,7 +60,7 @@ struct cnnc_conv {
     int oc, od, oh, ow;                 /* output */
     int kd, kh, kw;                     /* kernel */
     int sd, sh, sw;                     /* stride; sw is literal */
-    int dd, dh, dw;                     /* dilation */
+    int dd, dh, dw;                     /* dilation; dw is literal */
     int pd, ph, pw;                     /* padding before; the halo of x covers it on both sides where the kernel needs it */
     struct cnnc_view x, y, add;
     struct cnnc_epilogue ep;            /* literal */
