@@ -256,6 +256,17 @@ static void add_layers(struct graph *g, struct node *to, const struct node *from
     to->layers = n;
 }
 
+void node_move(struct graph *g, struct node *n, int position)
+{
+    const int step = position > n->id ? 1 : -1;
+    for (int i = n->id; i != position; i += step) {
+        g->node[i] = g->node[i + step];
+        g->node[i]->id = i;
+    }
+    g->node[position] = n;
+    n->id = position;
+}
+
 void node_takes_over(struct graph *g, struct node *into, const struct node *n)
 {
     into->fused = into->fused ? arena_printf(&g->arena, "%s, %s", into->fused, n->name) : n->name;

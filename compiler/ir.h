@@ -201,6 +201,8 @@ void node_input(struct graph *g, struct node *n, struct tensor *t); /* appends; 
 void node_set_input(struct graph *g, struct node *n, int i, struct tensor *t);
 struct tensor *node_output(struct graph *g, struct node *n, const char *name);
 void node_remove(struct graph *g, struct node *n); /* unlinks its inputs; its outputs must have no users */
+/* Puts n elsewhere in the order; those between move up or down by one. */
+void node_move(struct graph *g, struct node *n, int position);
 /* `into` computes from now on what n did: for reports. A node that is inserted before or after another computes part of what that does. */
 void node_takes_over(struct graph *g, struct node *into, const struct node *n);
 /* `into` makes y from now on, in place of its present output 0 (which loses its maker); n goes. */

@@ -12,7 +12,7 @@ static bool takes_epilogue(const struct node *n)
     return false;
 }
 
-/* Is t made before node n runs, wherever n is? True for constants, inputs, and what earlier nodes make. */
+/* Is t made before node n runs? True for constants, inputs, and what earlier nodes make. */
 static bool made_before(const struct tensor *t, const struct node *n) { return !t->def || t->def->id < n->id; }
 
 /* Merges n into the node that makes its operand number `value`, if nobody else reads that. */
@@ -28,9 +28,12 @@ static bool absorb_stage(struct graph *g, struct node *n, int value)
     if (!n->op->as_stage || !n->op->as_stage(g, n, value, &s, operand) || n->nout != 1 ||
         !same_shape(through, n->out[0]) || through->dtype != n->out[0]->dtype)
         return false;
-    for (int i = 0; i < s.inputs; i++)
-        if (!operand[i] || (operand[i]->def && !made_before(operand[i], n)) || operand[i] == through)
+    bool later = false; /* an operand is made after into: into then waits for it, nobody but n wanted its result */
+    for (int i = 0; i < s.inputs; i++) {
+        if (!operand[i] || operand[i] == through)
             return false;
+        later |= !made_before(operand[i], into);
+    }
     /* one operand stands in a view of its own: kernels have one such view */
     if (s.op == CNNC_ST_ADD || s.op == CNNC_ST_MUL)
         for (int i = 0; i < into->stages; i++)
@@ -45,7 +48,10 @@ static bool absorb_stage(struct graph *g, struct node *n, int value)
     node_takes_over(g, into, n);
     /* the value keeps the name of the last node: that is what the source calls it */
     struct tensor *y = n->out[0];
+    const int place = n->id - 1; /* n goes */
     drop_output(g, n, into, y);
+    if (later)
+        node_move(g, into, place);
     return true;
 }
 
@@ -87,16 +93,15 @@ bool pass_fuse(struct graph *g, struct options *o)
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         bool done = false;
-        for (int k = 0; k < n->nin && !done; k++) {
-            /* of an addition's operands the one made last runs the addition */
-            struct tensor *t = n->in[k];
-            if (!t || !t->def)
-                continue;
-            bool last = true;
-            for (int j = 0; j < n->nin; j++)
-                last &= j == k || !n->in[j] || made_before(n->in[j], t->def);
-            done = last && absorb_stage(g, n, k);
-        }
+        /* of an addition's operands the one made last runs the addition, if it can: then none has to wait */
+        for (int waits = 0; waits < 2; waits++)
+            for (int k = 0; k < n->nin && !done; k++) {
+                const struct tensor *t = n->in[k];
+                bool last = t && t->def;
+                for (int j = 0; j < n->nin && last; j++)
+                    last = j == k || !n->in[j] || made_before(n->in[j], t->def);
+                done = t && t->def && last == !waits && absorb_stage(g, n, k);
+            }
         if (!done)
             done = absorb_pool(g, n);
         if (done)
