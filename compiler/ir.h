@@ -139,6 +139,7 @@ struct node {
     bool slices;             /* runs nothing: its inputs lie inside its output */
     bool folded;             /* computed by the compiler: constants only */
     int step;                /* position in the schedule */
+    int64_t scratch_bytes, scratch_offset; /* what its kernel needs beside its tensors, of each thread; the first one's lies in the arena */
 };
 
 struct graph {
@@ -162,8 +163,8 @@ struct graph {
     int references;
     struct layer *layers; /* the network as written, taken before rewriting: rows of the report */
     int nlayers;
-    int64_t arena_bytes, arena_lower_bound, weights_bytes;
-    int64_t scratch_bytes; /* per thread */
+    int64_t arena_bytes, arena_lower_bound, weights_bytes; /* arena: with the scratch of one thread */
+    int64_t scratch_bytes; /* of each further thread: the most that a step needs */
     int64_t parameter_bytes, state_bytes; /* training: what is learned, what the optimiser keeps */
     void (*release)(void *); /* what constants point into (a mapped file), given back by graph_free */
     void *release_arg;

@@ -367,6 +367,8 @@ static void emit_layer(struct emitter *e, const struct node *n)
         print_extents(b, k->geometry, geometry);
         sb_add(b, "};\n");
     }
+    if (n->scratch_bytes)
+        sb_addf(b, "    t.scratch = %s(ctx, t, %lld);\n", fn(e, arena_printf(&e->arena, "%s_scratch", e->name)), (long long)n->scratch_offset);
     bool halo = has_halo(n->out[0]);
     if (halo)
         print_halo(e, n->out[0]);
@@ -394,7 +396,7 @@ static void name_layers(struct emitter *e)
                 again = strcmp(e->layer[s], name) == 0;
             static const char *const taken[] = {"init", "run", "run_v", "open", "close", "strerror", "ctx", "inputs",
                                                 "outputs", "weights_check", "do", "share", "weights", "step", "reset", "job", "layer",
-                                                "selftest", "check", "checks", "hash", "element", "agrees", "steps"};
+                                                "scratch", "selftest", "check", "checks", "hash", "element", "agrees", "steps"};
             for (size_t s = 0; s < COUNT(taken) && !again; s++)
                 again = strcmp(taken[s], name) == 0;
             if (again)
@@ -404,8 +406,19 @@ static void name_layers(struct emitter *e)
     }
 }
 
+/* Of the first thread, a layer's scratch memory lies where nothing else is alive while it runs; that of the others is behind the arena. */
+static void emit_scratch(struct emitter *e)
+{
+    if (e->g->scratch_bytes)
+        sb_addf(&e->layers,
+                "\nCNNC_INLINE void *%s(const %s *ctx, struct cnnc_thread t, ptrdiff_t first)\n"
+                "{\n    return ctx->arena + (t.index == 0 ? first : (ptrdiff_t)%s_ARENA_BYTES(t.index));\n}\n",
+                fn(e, arena_printf(&e->arena, "%s_scratch", e->name)), e->ctx, e->upper);
+}
+
 void emit_layers(struct emitter *e)
 {
+    emit_scratch(e);
     name_layers(e);
     need_part(e, "base.h");
     if (e->o->dispatch)

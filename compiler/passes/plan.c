@@ -1,5 +1,5 @@
-/* plan: every activation gets its place in one arena, by lifetime; every constant that the run reads its place among the
- * weights. The lower bound is the largest sum of tensors alive at one step: no placement needs less. */
+/* plan: every activation, and the scratch memory of every step, gets its place in one arena, by lifetime; every constant that
+ * the run reads its place among the weights. The lower bound is the largest sum of tensors and scratch memory alive at one step: no placement needs less. */
 #include "../pass.h"
 
 #include <stdlib.h>
@@ -67,9 +67,11 @@ static void share_in_place(struct graph *g)
     }
 }
 
+/* What needs a place: a tensor's storage, or the scratch memory of one step. */
 struct slot {
-    struct tensor *t;
-    int64_t key;
+    int64_t bytes, key, offset;
+    int64_t *result;
+    int first, last, id;
 };
 
 static int by_key(const void *a, const void *b)
@@ -77,76 +79,123 @@ static int by_key(const void *a, const void *b)
     const struct slot *x = a, *y = b;
     if (x->key != y->key)
         return x->key < y->key ? 1 : -1;
-    return x->t->id - y->t->id;
+    return x->id - y->id;
 }
 
-/* First fit in the given order: the lowest gap between those already placed that are alive at the same time. */
-static int64_t place(struct slot *slot, int n, int64_t *offset)
+/* Best fit in the given order: the smallest gap that is large enough between those already placed that are alive at the same time. */
+static int64_t place(struct slot *slot, int n, int *order)
 {
     int64_t total = 0;
-    int *order = xmalloc(sizeof *order * (size_t)(n + 1)); /* placed ones, by offset */
-    int placed = 0;
     for (int i = 0; i < n; i++) {
-        const struct tensor *t = slot[i].t;
+        struct slot *s = &slot[i];
         int64_t at = 0, best = -1, best_gap = INT64_MAX;
-        for (int k = 0; k < placed; k++) {
-            const struct tensor *p = slot[order[k]].t;
-            if (p->last < t->first || p->first > t->last)
+        for (int k = 0; k < i; k++) { /* order: those placed, by offset */
+            const struct slot *p = &slot[order[k]];
+            if (p->last < s->first || p->first > s->last)
                 continue;
-            int64_t from = offset[order[k]], gap = from - at;
-            if (gap >= t->bytes && gap < best_gap) {
+            int64_t gap = p->offset - at;
+            if (gap >= s->bytes && gap < best_gap) {
                 best = at;
                 best_gap = gap;
             }
-            at = MAX(at, from + p->bytes);
+            at = MAX(at, p->offset + p->bytes);
         }
-        offset[i] = best >= 0 ? best : at;
-        total = MAX(total, offset[i] + t->bytes);
-        int k = placed++;
-        for (; k > 0 && offset[order[k - 1]] > offset[i]; k--)
+        s->offset = best >= 0 ? best : at;
+        total = MAX(total, s->offset + s->bytes);
+        int k = i;
+        for (; k > 0 && slot[order[k - 1]].offset > s->offset; k--)
             order[k] = order[k - 1];
         order[k] = i;
     }
-    free(order);
     return total;
 }
 
-static void plan_arena(struct graph *g)
+/* The scratch memory that each step's kernel asks for. */
+static void plan_scratch(struct graph *g, const struct target *target)
 {
-    struct slot *slot = xmalloc(sizeof *slot * (size_t)(g->tensors + 1));
-    int n = 0;
-    int64_t *alive = xcalloc((size_t)g->steps + 1, sizeof *alive);
+    g->scratch_bytes = 0;
+    for (int i = 0; i < g->nodes; i++) {
+        struct node *n = g->node[i];
+        n->scratch_bytes = 0;
+        if (n->step < 0 || !n->kernel->scratch)
+            continue;
+        void *geometry = xcalloc(1, n->kernel->geometry->size);
+        n->kernel->fill(n, geometry, target);
+        n->scratch_bytes = align_up((int64_t)n->kernel->scratch(geometry));
+        g->scratch_bytes = MAX(g->scratch_bytes, n->scratch_bytes);
+        free(geometry);
+    }
+}
+
+static struct slot *slots(struct graph *g, int *n)
+{
+    struct slot *slot = xcalloc((size_t)(g->tensors + g->nodes + 1), sizeof *slot);
+    *n = 0;
     for (int i = 0; i < g->tensors; i++) {
         struct tensor *t = g->tensor[i];
         if (!in_arena(t) || t->last < 0)
             continue;
         t->bytes = align_up(tensor_elements_stored(t) * (int64_t)dtype_size(t->dtype));
-        slot[n++].t = t;
-        for (int s = t->first; s <= t->last; s++)
-            alive[s] += t->bytes;
+        slot[*n] = (struct slot){.bytes = t->bytes, .first = t->first, .last = t->last, .id = *n, .result = &t->offset};
+        ++*n;
     }
+    for (int i = 0; i < g->nodes; i++) {
+        struct node *l = g->node[i];
+        if (l->step < 0 || !l->scratch_bytes)
+            continue;
+        slot[*n] = (struct slot){.bytes = l->scratch_bytes, .first = l->step, .last = l->step, .id = *n, .result = &l->scratch_offset};
+        ++*n;
+    }
+    return slot;
+}
+
+static void plan_arena(struct graph *g)
+{
+    int n;
+    struct slot *slot = slots(g, &n);
+    int64_t *alive = xcalloc((size_t)g->steps + 1, sizeof *alive);
+    for (int i = 0; i < n; i++)
+        for (int s = slot[i].first; s <= slot[i].last; s++)
+            alive[s] += slot[i].bytes;
     for (int s = 0; s < g->steps; s++)
         g->arena_lower_bound = MAX(g->arena_lower_bound, alive[s]);
-    free(alive);
 
-    /* several orders, the best result: large first, long and large first, in order of birth */
-    int64_t best = INT64_MAX, *offset = xmalloc(sizeof *offset * (size_t)(n + 1));
-    for (int rule = 0; rule < 4; rule++) {
+    /* Several orders, the best result: large first, long and large first, in order of birth, long first, those of crowded steps first. Where none
+     * reaches the bound, what ended on top goes first, again and again. */
+    enum { RULES = 5 };
+    const int64_t tries = MAX(1, MIN(100, 4000000 / ((int64_t)n * n + 1)));
+    int64_t best = INT64_MAX;
+    int *order = xmalloc(sizeof *order * (size_t)(n + 1));
+    for (int rule = 0; rule < RULES; rule++) {
         for (int i = 0; i < n; i++) {
-            const struct tensor *t = slot[i].t;
-            int64_t life = t->last - t->first + 1;
-            slot[i].key = rule == 0 ? t->bytes : rule == 1 ? t->bytes * life : rule == 2 ? -t->first : life;
+            struct slot *s = &slot[i];
+            const int64_t life = s->last - s->first + 1;
+            int64_t crowd = 0;
+            for (int k = s->first; k <= s->last; k++)
+                crowd = MAX(crowd, alive[k]);
+            s->key = (int64_t[RULES]){s->bytes, s->bytes * life, -s->first, life, crowd}[rule];
         }
         qsort(slot, (size_t)n, sizeof *slot, by_key);
-        int64_t total = place(slot, n, offset);
-        if (total >= best)
-            continue;
-        best = total;
-        for (int i = 0; i < n; i++)
-            slot[i].t->offset = offset[i];
+        for (int again = 0; again < tries && best > g->arena_lower_bound; again++) {
+            const int64_t total = place(slot, n, order);
+            if (total < best) {
+                best = total;
+                for (int i = 0; i < n; i++)
+                    *slot[i].result = slot[i].offset;
+            }
+            int top = 0;
+            while (top < n && slot[top].offset + slot[top].bytes < total)
+                top++;
+            if (top < n) {
+                const struct slot s = slot[top];
+                memmove(slot + 1, slot, sizeof *slot * (size_t)top);
+                slot[0] = s;
+            }
+        }
     }
     g->arena_bytes = n ? best : 0;
-    free(offset);
+    free(alive);
+    free(order);
     free(slot);
 }
 
@@ -167,27 +216,13 @@ static void plan_weights(struct graph *g)
     }
 }
 
-static void plan_scratch(struct graph *g, const struct target *target)
-{
-    g->scratch_bytes = 0;
-    for (int i = 0; i < g->nodes; i++) {
-        struct node *n = g->node[i];
-        if (n->step < 0 || !n->kernel->scratch)
-            continue;
-        void *geometry = xcalloc(1, n->kernel->geometry->size);
-        n->kernel->fill(n, geometry, target);
-        g->scratch_bytes = MAX(g->scratch_bytes, align_up((int64_t)n->kernel->scratch(geometry)));
-        free(geometry);
-    }
-}
-
 bool pass_plan(struct graph *g, struct options *o)
 {
     lifetimes(g);
     share_in_place(g);
     lifetimes(g);
+    plan_scratch(g, &o->target);
     plan_arena(g);
     plan_weights(g);
-    plan_scratch(g, &o->target);
     return true;
 }

@@ -131,7 +131,7 @@ static void memory(FILE *f, const struct report *r)
     const double x = (double)(WIDTH - LEFT) / g->steps, y = (double)(HEIGHT - TOP - BOTTOM) / (double)r->arena_bytes;
     fprintf(f, "<h2>The arena over time</h2>\n<p>Each box is a tensor: its bytes upwards, the steps it lives through to the right. The line is what is alive at "
                "each step%s.</p>\n<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"memory map\">\n",
-            g->scratch_bytes ? ", with the scratch of one thread (grey)" : "", WIDTH, HEIGHT);
+            g->scratch_bytes ? ", scratch memory (grey) included" : "", WIDTH, HEIGHT);
     for (int k = 0; k <= 4; k++) {
         const double at = HEIGHT - BOTTOM - (double)r->arena_bytes * k / 4 * y;
         fprintf(f, "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#8884\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", LEFT, WIDTH, at,
@@ -154,10 +154,12 @@ static void memory(FILE *f, const struct report *r)
         }
         fputs("</g>\n", f);
     }
-    for (int s = 0; s < g->steps; s++)
-        if (r->scratch[s])
-            fprintf(f, "<g><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#8886\"/><title>scratch of step %d: %s bytes</title></g>\n", LEFT + s * x,
-                    HEIGHT - BOTTOM - (double)(g->arena_bytes + r->scratch[s]) * y, x, (double)r->scratch[s] * y, s, thousands(r->scratch[s], number));
+    for (int i = 0; i < g->nodes; i++) {
+        const struct node *l = g->node[i];
+        if (l->step >= 0 && l->scratch_bytes)
+            fprintf(f, "<g><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#8886\"/><title>scratch of step %d: %s bytes</title></g>\n", LEFT + l->step * x,
+                    HEIGHT - BOTTOM - (double)(l->scratch_offset + l->scratch_bytes) * y, x, (double)l->scratch_bytes * y, l->step, thousands(l->scratch_bytes, number));
+    }
     fputs("<polyline fill=\"none\" stroke=\"#c0392b\" stroke-width=\"1.5\" points=\"", f);
     for (int s = 0; s < g->steps; s++)
         fprintf(f, "%.1f,%.1f %.1f,%.1f ", LEFT + s * x, HEIGHT - BOTTOM - (double)r->alive[s] * y, LEFT + (s + 1) * x, HEIGHT - BOTTOM - (double)r->alive[s] * y);

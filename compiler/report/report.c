@@ -82,17 +82,6 @@ static void map_layers(struct report *r)
 
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
 
-static int64_t scratch_of(const struct node *n, const struct target *target)
-{
-    if (n->step < 0 || !n->kernel->scratch)
-        return 0;
-    void *geometry = xcalloc(1, n->kernel->geometry->size);
-    n->kernel->fill(n, geometry, target);
-    const int64_t bytes = ((int64_t)n->kernel->scratch(geometry) + 63) / 64 * 64;
-    free(geometry);
-    return bytes;
-}
-
 /* Tensors and scratch alive at each step; nothing that keeps this schedule needs less than their largest sum. */
 static void add_memory(struct report *r)
 {
@@ -108,10 +97,9 @@ static void add_memory(struct report *r)
     }
     for (int i = 0; i < g->nodes; i++)
         if (g->node[i]->step >= 0)
-            r->alive[g->node[i]->step] += r->scratch[g->node[i]->step] = scratch_of(g->node[i], &r->o->target);
-    for (int s = 0; s < g->steps; s++)
-        r->arena_lower_bound = MAX(r->arena_lower_bound, r->alive[s]);
-    r->arena_bytes = g->arena_bytes + g->scratch_bytes;
+            r->alive[g->node[i]->step] += r->scratch[g->node[i]->step] = g->node[i]->scratch_bytes;
+    r->arena_lower_bound = g->arena_lower_bound;
+    r->arena_bytes = g->arena_bytes;
 }
 
 /* ---- sums ------------------------------------------------------------------------------------------------------- */

@@ -88,7 +88,7 @@ static void print_totals(FILE *f, const struct report *r)
         fprintf(f, ", %.3f times the parameters", (double)g->weights_bytes / (4.0 * (double)r->parameters));
     fprintf(f, "\nactivations    %s bytes as written, %s in the arena", thousands(r->activation_bytes, a), thousands(r->arena_bytes, b));
     if (g->scratch_bytes > 0)
-        fprintf(f, " (%s of them scratch, once a thread)", thousands(g->scratch_bytes, a));
+        fprintf(f, " (each further thread: %s more)", thousands(g->scratch_bytes, a));
     fprintf(f, "\n               no plan for this order of steps needs less than %s", thousands(r->arena_lower_bound, a));
     if (r->arena_lower_bound > 0)
         fprintf(f, " (the arena is %.1f%% above)", 100.0 * (double)(r->arena_bytes - r->arena_lower_bound) / (double)r->arena_lower_bound);

@@ -82,6 +82,13 @@ def main():
     networks = sorted(glob.glob("examples/*.net") + glob.glob("examples/filters/*.net"))
     for n in networks:
         verdict(f"report of {n}", check(n, stated.get(os.path.basename(n)[:-4])))
+    above = []
+    for n in networks:
+        for options in ([], ["--batch=4"], ["--no-fuse"]):
+            j = json.loads(run("--report=json", n, *options)[1])
+            if j["arena_bytes"] > 1.05 * j["arena_lower_bound_bytes"]:
+                above.append(f"{n} {' '.join(options)}: {j['arena_bytes']} above {j['arena_lower_bound_bytes']}")
+    verdict("arenas within 5% of their lower bounds", above)
     slow = [f"{n}: {s * 1000:.0f} ms" for n in networks for s in [seconds(n)] if s > 0.05]
     verdict("reports in less than 50 ms of processor time", slow)
     status, out, _ = run("--report=json", "examples/lenet5.net", "examples/alexnet.net")
