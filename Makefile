@@ -40,7 +40,7 @@ test-packages:
 	cd tests && npm ci --ignore-scripts --no-audit --no-fund
 
 # ---- the compiler --------------------------------------------------------------------------------------------------
-SOURCES := $(wildcard compiler/*.c compiler/*/*.c)
+SOURCES := $(filter-out compiler/program/%,$(wildcard compiler/*.c compiler/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(B)/%.o) $(B)/grammar/net.tab.o $(B)/grammar/net.lex.o $(B)/grammar/onnx.pb-c.o $(B)/runtime_text.o
 INCLUDE = -I. -I$(B)/grammar
 # Constant folding uses the runtime's kernels in plain C: the machine that compiles never changes a byte of the output.
@@ -77,15 +77,16 @@ $(B)/grammar/onnx.pb-c.c: grammar/onnx.proto | $(B)/packages
 	protoc-c --proto_path=grammar --c_out=$(@D) $<
 $(B)/grammar/onnx.pb-c.h: $(B)/grammar/onnx.pb-c.c
 
-# The text of the runtime, which the generated files carry, as C strings.
-$(B)/runtime_text.c: $(wildcard runtime/*.h) Makefile
+# The text of the runtime, which the generated files carry, and of programs around them, as C strings.
+TEXTS := $(sort $(wildcard runtime/*.h)) $(wildcard compiler/program/*.c)
+$(B)/runtime_text.c: $(TEXTS) Makefile
 	@mkdir -p $(B)
 	@{ echo '#include "compiler/emit/emit.h"'; \
-	for h in $(sort $(wildcard runtime/*.h)); do n=$$(basename $$h .h); \
-	  echo "static const char *const text_$$n[] = {"; \
-	  sed -e 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n",/' $$h; echo "0};"; done; \
+	for t in $(TEXTS); do n=$$(basename $$t); \
+	  echo "static const char *const text_$$(echo $$n | tr . _)[] = {"; \
+	  sed -e 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n",/' $$t; echo "0};"; done; \
 	echo "const struct runtime_text runtime_texts[] = {"; \
-	for h in $(sort $(wildcard runtime/*.h)); do n=$$(basename $$h .h); echo "{\"$$n.h\", text_$$n},"; done; \
+	for t in $(TEXTS); do n=$$(basename $$t); echo "{\"$$n\", text_$$(echo $$n | tr . _)},"; done; \
 	echo "{0, 0}};"; } > $@
 $(B)/runtime_text.o: $(B)/runtime_text.c | $(GENERATED)
 	$(CC) $(COMPILER_FLAGS) -c -o $@ $<

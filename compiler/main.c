@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench.h"
 #include "emit/emit.h"
 #include "emit/net.h"
 #include "emit/onnx.h"
@@ -40,7 +41,7 @@ enum {
     OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE,
     OPT_FIX_INPUT, OPT_VERIFY, OPT_TOLERANCE, OPT_HELP_OPS, OPT_CONST, OPT_EMIT,
     OPT_DISPATCH,
-    OPT_TRAIN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME
+    OPT_TRAIN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME, OPT_BENCH
 };
 
 static const struct argp_option option_table[] = {
@@ -55,6 +56,7 @@ static const struct argp_option option_table[] = {
     {"fix-input", OPT_FIX_INPUT, "INPUT=FILE", 0, "ONNX: an input becomes the constant that a .pb or .npy file holds", 0},
     {"tolerance", OPT_TOLERANCE, "X", 0, "--verify: accept absolute errors up to this, too", 0},
     {"verify", OPT_VERIFY, "FOLDER", 0, "compile, build with $CC and $CFLAGS, run on FOLDER/input_0.pb (or .npy) ..., compare with output_0.pb ...", 0},
+    {"bench", OPT_BENCH, "text|json", OPTION_ARG_OPTIONAL, "build with $CC and $CFLAGS, run, print each layer's time and how near it comes to what the machine can do", 0},
     {"emit", OPT_EMIT, "c|onnx|net", 0, "what to write with -o (default c); net: a .net, with its parameters as .safetensors beside it", 0},
     {"report", OPT_REPORT, "text|json|html|dot", OPTION_ARG_OPTIONAL, "print what the network consists of and what it becomes (default text); several networks: side by side", 0},
     {"keep", OPT_KEEP, "LAYER", 0, "make a layer's result an output too", 0},
@@ -73,6 +75,7 @@ static const struct argp_option option_table[] = {
 
 static struct import_options import_options;
 static enum report_form report_form;
+static enum { BENCH_NONE, BENCH_TEXT, BENCH_JSON } bench_form;
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -94,6 +97,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_REPORT:
         if (!report_form_named(arg, &report_form))
             argp_error(state, "--report=%s: expected text, json, html or dot", arg);
+        return 0;
+    case OPT_BENCH:
+        if (arg && strcmp(arg, "text") != 0 && strcmp(arg, "json") != 0)
+            argp_error(state, "--bench=%s: expected text or json", arg);
+        bench_form = arg && *arg == 'j' ? BENCH_JSON : BENCH_TEXT;
         return 0;
     case OPT_KEEP: VEC_PUSH(o->keep, o->keeps, arg); return 0;
     case OPT_SELFTEST: o->selftest = true; return 0;
@@ -337,6 +345,8 @@ int main(int argc, char **argv)
     bool ok;
     if (o.verify) {
         ok = trial(&o, o.verify, read_network, compile);
+    } else if (bench_form) {
+        ok = bench(&o, bench_form == BENCH_JSON, read_network, compile);
     } else if (report_form) {
         ok = report(&o, &d);
     } else {

@@ -90,6 +90,7 @@ struct kernel {
     bool (*match)(const struct node *n, const struct target *target); /* can it compute this node? NULL: always */
     double (*cost)(const struct node *n, const struct target *target); /* estimated seconds on one core; NULL: 1e9, a last resort */
     double (*weights)(const struct node *n); /* elements of its packed weights, where they are more than the weights */
+    double arithmetic;         /* the share of the node's multiply-adds that it does; 0: all */
     /* The zeroed border that it reads around input i (already zero in before/after). */
     void (*halo)(const struct node *n, int i, int before[3], int after[3]);
     /* Rewires inputs (weights become PackConv of weights, ...). Called once, after selection. */

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "compare.h"
 #include "front/onnx.h"
+#include "work.h"
 
 struct stored {
     int n;
@@ -28,7 +28,7 @@ struct trial {
     struct stored in, out;
     struct onnx_signature signature; /* of an ONNX file; of another network made from its graph */
     bool *fixed;                     /* parallel to signature.input */
-    char *work;                      /* folder of the program */
+    struct work work;
 };
 
 static bool fail(struct trial *t, const char *where, const char *what)
@@ -175,7 +175,7 @@ static bool read_signature(struct trial *t)
 /* The stored tensors of the inputs that are left, one after the other. */
 static bool write_inputs(struct trial *t, const struct graph *g)
 {
-    char *path = xasprintf("%s/in", t->work), text[160];
+    char *path = work_path(&t->work, "in"), text[160];
     FILE *f = fopen(path, "wb");
     bool ok = f != NULL;
     for (int i = 0, k = 0; i < t->signature.inputs && ok; i++) {
@@ -201,7 +201,7 @@ static bool write_inputs(struct trial *t, const struct graph *g)
 
 static bool write_driver(struct trial *t)
 {
-    char *path = xasprintf("%s/main.c", t->work);
+    char *path = work_path(&t->work, "main.c");
     FILE *f = fopen(path, "w");
     if (f)
         fputs("#define _GNU_SOURCE\n#include \"trial.c\"\n#include <stdio.h>\n#include <stdlib.h>\n\n"
@@ -230,36 +230,15 @@ static bool write_driver(struct trial *t)
     return ok;
 }
 
-/* The command's output is shown, and only its beginning, when it fails. */
-static bool run(struct trial *t, const char *what, const char *command)
-{
-    char *log = xasprintf("%s/log", t->work), *line = xasprintf("%s >%s 2>&1", command, log), *text;
-    int status = system(line);
-    bool ok = status == 0;
-    if (!ok) {
-        int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-        diag_error_at(&t->diag, t->o->input, code < 128 ? "%s: exit status %d: %s" : "%s: ended by signal: status %d: %s", what, code, command);
-        if ((text = read_file(log, NULL))) {
-            char *end = text;
-            for (int lines = 0; *end && lines < 12; end++)
-                lines += *end == '\n';
-            fprintf(stderr, "%.*s", (int)(end - text), text);
-            free(text);
-        }
-    }
-    free(log);
-    free(line);
-    return ok;
-}
-
 static bool build_and_run(struct trial *t)
 {
-    const char *cc = getenv("CC"), *flags = getenv("CFLAGS");
-    char *weights = xasprintf("%s/trial.weights", t->work);
-    char *build = xasprintf("%s %s -o %s/program %s/main.c -lm", cc && *cc ? cc : "cc", flags ? flags : "-O2 -march=native", t->work, t->work);
-    char *call = xasprintf("%s/program %s/in %s/out '%s'", t->work, t->work, t->work, access(weights, F_OK) == 0 ? weights : "");
-    bool ok = run(t, "building the generated program", build) && run(t, "running the generated program", call);
+    const char *dir = t->work.dir;
+    char *weights = work_path(&t->work, "trial.weights"), *compiler = work_compiler("-O2 -march=native");
+    char *build = xasprintf("%s -o %s/program %s/main.c -lm", compiler, dir, dir);
+    char *call = xasprintf("%s/program %s/in %s/out '%s'", dir, dir, dir, access(weights, F_OK) == 0 ? weights : "");
+    bool ok = work_run(&t->work, "building the generated program", build, NULL) && work_run(&t->work, "running the generated program", call, NULL);
     free(weights);
+    free(compiler);
     free(build);
     free(call);
     return ok;
@@ -361,7 +340,7 @@ static bool compare_output(struct trial *t, int i, const struct result *all, cha
 
 static bool compare_outputs(struct trial *t, const struct result *r, int n)
 {
-    char *path = xasprintf("%s/out", t->work);
+    char *path = work_path(&t->work, "out");
     FILE *f = fopen(path, "rb");
     bool ok = f != NULL || fail(t, path, strerror(errno));
     char **data = xcalloc((size_t)n + 1, sizeof *data);
@@ -442,7 +421,7 @@ static bool try_it(struct trial *t)
                 }
         }
     }
-    o->output = xasprintf("%s/trial.c", t->work);
+    o->output = work_path(&t->work, "trial.c");
     o->name = "trial";
     if (o->weights_in == WEIGHTS_AUTO)
         o->weights_in = constant_bytes(g) > 4096 ? WEIGHTS_FILE : WEIGHTS_C;
@@ -456,38 +435,21 @@ static bool try_it(struct trial *t)
     return ok;
 }
 
-static void remove_work(const struct trial *t)
-{
-    static const char *const files[] = { "in", "out", "main.c", "trial.c", "trial.h", "trial.weights", "program", "log" };
-    for (size_t i = 0; i < COUNT(files); i++) {
-        char *path = xasprintf("%s/%s", t->work, files[i]);
-        unlink(path);
-        free(path);
-    }
-    rmdir(t->work);
-}
-
 bool trial(struct options *o, const char *folder, read_network_fn *read, compile_network_fn *compile)
 {
     struct trial t = { .o = o, .folder = folder, .read = read, .compile = compile };
-    const char *tmp = getenv("TMPDIR");
     struct stat st;
     bool ok = false;
-    t.work = xasprintf("%s/cnnc-verify-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode)) {
         fail(&t, folder, "no such folder");
-    } else if (!mkdtemp(t.work)) {
-        fail(&t, t.work, strerror(errno));
-    } else {
+    } else if (work_open(&t.work, "verify", o->input, &t.diag)) {
         ok = try_it(&t);
-        if (!getenv("CNNC_KEEP"))
-            remove_work(&t);
+        work_close(&t.work);
     }
     onnx_signature_free(&t.signature);
     free_stored(&t.in);
     free_stored(&t.out);
     free(t.fixed);
-    free(t.work);
     printf("%s: %s\n", o->input, ok ? "verified" : "NOT verified");
     return ok;
 }

@@ -112,7 +112,8 @@ void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f)
     fprintf(f, "#define %s_SCRATCH_BYTES %" PRId64 " /* of each thread after the first */\n", u, g->scratch_bytes);
     fprintf(f, "#define %s_ARENA_BYTES(threads) (%" PRId64 " + %s_SCRATCH_BYTES * ((size_t)(threads) - 1))\n", u,
             MAX(g->arena_bytes, 64), u);
-    fprintf(f, "#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n\n", u, g->inputs, u, g->outputs);
+    fprintf(f, "#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n", u, g->inputs, u, g->outputs);
+    fprintf(f, "#define %s_STEPS %d /* of a run */\n\n", u, g->steps);
     fprintf(f,
             "typedef struct %s_ctx {\n"
             "    const char *weights;\n"
@@ -125,6 +126,8 @@ void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f)
             "    const void *const *in; /* of the call under way */\n"
             "    void *const *out;\n"
             "    const void *level;     /* the code for this processor, if there is a choice */\n"
+            "    uint64_t *profile;     /* compiled with -DCNNC_PROFILE: each run adds the time of step i (nanoseconds) to profile[i], unless NULL */\n"
+            "    size_t step;\n"
             "} %s_ctx;\n\n",
             n, n);
     fprintf(f, "extern const struct cnnc_io %s_inputs[%s%s], ", n, e->g->inputs ? u : "1", e->g->inputs ? "_INPUTS" : "");
@@ -133,6 +136,8 @@ void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f)
             "/* weights: the whole weights file in memory, or NULL where it is part of the code. Returns an enum cnnc_status. */\n"
             "int %s_init(%s_ctx *ctx, const void *weights, size_t weights_bytes, void *arena, size_t arena_bytes, int threads);\n\n",
             n, n);
+    fprintf(f, "#ifdef CNNC_PROFILE\nextern const char *const %s_steps[%s%s]; /* their names: the layers' */\n#endif\n\n", n,
+            g->steps ? u : "1", g->steps ? "_STEPS" : "");
     print_run_signature(e, f);
     fprintf(f,
             ";\n\n/* The same for callers that do not know the network: one pointer per input and output, in order. */\n"

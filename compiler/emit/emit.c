@@ -89,7 +89,7 @@ static void free_emitter(struct emitter *e)
 
 bool emit(struct graph *g, const struct train_graphs *graphs, const struct options *o)
 {
-    struct emitter e = {.g = g, .o = o};
+    struct emitter e = {.g = g, .o = o, .profiled = true};
     e.name = c_identifier(&e.arena, o->name ? o->name : g->name);
     char *upper = arena_strdup(&e.arena, e.name);
     for (char *p = upper; *p; p++)
@@ -105,6 +105,7 @@ bool emit(struct graph *g, const struct train_graphs *graphs, const struct optio
         e.weights_file = base_name(weights);
     weights_identity(&e);
     emit_layers(&e);
+    parts_need(&e.parts, "profile.h");
     struct emitter step = {0}, eval = {0}, *both[] = {&step, &eval}, *const *train = graphs->step ? both : NULL;
     if (train) {
         init_train(&step, &e, graphs->step, "train");

@@ -15,6 +15,7 @@ struct emitter {
     const char *header;    /* name of the .h as the .c includes it */
     const char *weights_file; /* name of the weights file, without folder; NULL: in the C text */
     enum weights_in weights_in;
+    bool profiled;         /* its context has a place for the time of each step */
     uint64_t identity;     /* hash of what code and weights must agree on */
     struct arena arena;    /* of the names */
     const char **layer;    /* C names of the steps */

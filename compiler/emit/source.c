@@ -30,6 +30,7 @@ static void print_head(struct emitter *e, FILE *f)
             " *     -DCNNC_SIMD=0         plain C11, no SIMDe\n"
             " *     -DCNNC_NO_SIMDE       the compiler's own intrinsics (x86, Arm)\n"
             " *     -DCNNC_FREESTANDING   without %s_open and %s_close: needs no operating system\n"
+            " *     -DCNNC_PROFILE        adds up the time of each step (the header says how)\n"
             " *\n"
             " * In this order: the runtime parts in use (0BSD%s), weights or their map, the kernels' instances, one function per\n"
             " * layer, %s_run_v, which reads like the network, and the set-up. This file belongs to whoever generated it; the runtime\n"
@@ -53,9 +54,10 @@ void print_share(struct emitter *e, FILE *f)
             n, e->ctx, n, n, n);
     fprintf(f,
             "/* One layer on so many threads of the context's. Small layers run on one: starting others costs more than they save. */\n"
-            "static void %s_do(const %s *ctx, %s_layer *layer, int threads)\n"
+            "static void %s_do(%s%s *ctx, %s_layer *layer, int threads)\n"
             "{\n"
             "    struct %s_job job = {ctx, layer};\n"
+            "%s"
             "    if (threads <= 1)\n"
             "        %s_share(&job, 0, 1);\n"
             "    else if (ctx->parallel_for)\n"
@@ -69,8 +71,13 @@ void print_share(struct emitter *e, FILE *f)
             "            %s_share(&job, i, threads);\n"
             "#endif\n"
             "    }\n"
-            "}\n\n",
-            n, e->ctx, n, n, n, n, n, n);
+            "%s}\n\n",
+            n, e->profiled ? "" : "const ", e->ctx, n, n,
+            e->profiled ? "#ifdef CNNC_PROFILE\n    const CNNC_PROFILE_TYPE start = ctx->profile ? CNNC_PROFILE_CLOCK() : 0;\n#endif\n" : "",
+            n, n, n, n,
+            e->profiled ? "#ifdef CNNC_PROFILE\n    if (ctx->profile)\n"
+                          "        ctx->profile[ctx->step++] += (CNNC_PROFILE_TYPE)(CNNC_PROFILE_CLOCK() - start);\n#endif\n"
+                        : "");
 }
 
 void print_steps(struct emitter *e, FILE *f)
@@ -98,7 +105,7 @@ static void print_run(struct emitter *e, FILE *f)
             "    for (int i = 0; i < %s_INPUTS; i++)\n        if (!in[i])\n            return CNNC_NULL_POINTER;\n"
             "    for (int i = 0; i < %s_OUTPUTS; i++)\n        if (!out[i])\n            return CNNC_NULL_POINTER;\n"
             "    const int all = ctx->threads;\n    (void)all;\n"
-            "    ctx->in = in;\n    ctx->out = out;\n",
+            "    ctx->in = in;\n    ctx->out = out;\n    ctx->step = 0;\n",
             n, n, e->upper, e->upper);
     if (e->o->dispatch)
         fprintf(f, "    %s_layer *const *const layer = (%s_layer *const *)ctx->level;\n", n, n);
@@ -133,12 +140,23 @@ void print_io_table(struct emitter *e, FILE *f, const char *what, struct tensor 
     fputs("};\n", f);
 }
 
+static void print_step_names(struct emitter *e, FILE *f)
+{
+    fprintf(f, "#ifdef CNNC_PROFILE\nconst char *const %s_steps[] = {\n", e->name);
+    for (int i = 0, step = 0; i < e->g->nodes; i++)
+        if (e->g->node[i]->step >= 0)
+            fprintf(f, "%s\"%s\",%s", step % 8 ? " " : "    ", c_string(&e->arena, e->g->node[i]->name),
+                    step % 8 == 7 || step + 1 == e->g->steps ? "\n" : ""), step++;
+    fputs(e->g->steps ? "};\n#endif\n" : "    NULL\n};\n#endif\n", f);
+}
+
 static void print_setup(struct emitter *e, FILE *f)
 {
     const char *n = e->name, *u = e->upper;
     fputs("\n/* ---- set-up ---- */\n\n", f);
     print_io_table(e, f, "inputs", e->g->input, e->g->inputs);
     print_io_table(e, f, "outputs", e->g->output, e->g->outputs);
+    print_step_names(e, f);
     fprintf(f,
             "\nint %s_init(%s_ctx *ctx, const void *weights, size_t weights_bytes, void *arena, size_t arena_bytes, int threads)\n"
             "{\n"
