@@ -78,16 +78,17 @@ $(B)/grammar/onnx.pb-c.c: grammar/onnx.proto | $(B)/packages
 $(B)/grammar/onnx.pb-c.h: $(B)/grammar/onnx.pb-c.c
 
 # The text of the runtime, which the generated files carry, and of programs around them, as C strings.
-TEXTS := $(sort $(wildcard runtime/*.h)) $(wildcard compiler/program/*.c)
-$(B)/runtime_text.c: $(TEXTS) Makefile
+RUNTIME := $(sort $(wildcard runtime/*.h))
+PROGRAMS := $(wildcard compiler/program/*.c)
+$(B)/runtime_text.c: $(RUNTIME) $(PROGRAMS) Makefile
 	@mkdir -p $(B)
-	@{ echo '#include "compiler/emit/emit.h"'; \
-	for t in $(TEXTS); do n=$$(basename $$t); \
-	  echo "static const char *const text_$$(echo $$n | tr . _)[] = {"; \
+	@symbol() { basename $$1 | tr . _; }; \
+	table() { echo "const struct runtime_text $$1[] = {"; shift; for t; do echo "{\"$$(basename $$t)\", text_$$(symbol $$t)},"; done; echo "{0, 0}};"; }; \
+	{ echo '#include "compiler/emit/emit.h"'; \
+	for t in $(RUNTIME) $(PROGRAMS); do \
+	  echo "static const char *const text_$$(symbol $$t)[] = {"; \
 	  sed -e 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n",/' $$t; echo "0};"; done; \
-	echo "const struct runtime_text runtime_texts[] = {"; \
-	for t in $(TEXTS); do n=$$(basename $$t); echo "{\"$$n\", text_$$(echo $$n | tr . _)},"; done; \
-	echo "{0, 0}};"; } > $@
+	table runtime_texts $(RUNTIME); table program_texts $(PROGRAMS); } > $@
 $(B)/runtime_text.o: $(B)/runtime_text.c | $(GENERATED)
 	$(CC) $(COMPILER_FLAGS) -c -o $@ $<
 

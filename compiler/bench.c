@@ -4,6 +4,7 @@
  * reading. Weights arrive at the speed of a buffer as large as all that a run touches, activations at that of one as large as themselves. */
 #include "bench.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -300,14 +301,10 @@ static void progress(const char *what)
 static bool build_and_run(struct measured *m, const struct work *w)
 {
     const char *d = w->dir;
-    struct strbuf program = {0};
     char *source = work_path(w, "program.c"), *weights = work_path(w, "bench.weights"), *results = work_path(w, "results");
-    FILE *f = fopen(source, "w");
-    sb_add(&program, "bench.c\n");
-    bool ok = f && parts_print(f, program.s, false);
-    ok = f && fclose(f) == 0 && ok;
+    bool ok = print_program(source, "bench.c");
     if (!ok)
-        diag_error_at(w->diag, source, "cannot be written");
+        diag_error_at(w->diag, source, "%s", strerror(errno));
     char *network = xasprintf("%s -DCNNC_PROFILE -c -o '%s/bench.o' '%s/bench.c'", m->compiler, d, d);
     char *link = xasprintf("%s -ffp-contract=fast -DCNNC_PROFILE -include '%s/bench.h' -o '%s/program' '%s/program.c' '%s/bench.o' -lm", m->compiler, d, d, d, d);
     char *call = xasprintf("'%s/program' '%s' 1", d, access(weights, F_OK) == 0 ? weights : "");
@@ -325,7 +322,6 @@ static bool build_and_run(struct measured *m, const struct work *w)
     free(network);
     free(link);
     free(call);
-    sb_free(&program);
     return ok;
 }
 

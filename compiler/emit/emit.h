@@ -72,5 +72,7 @@ struct runtime_text {
     const char *const *lines;
 };
 extern const struct runtime_text runtime_texts[];
+extern const struct runtime_text program_texts[]; /* programs around a generated network (compiler/program/) */
+bool print_program(const char *path, const char *name); /* into a file; false with errno set */
 
 #endif

@@ -103,6 +103,17 @@ void parts_print(FILE *f, const char *list, bool again, bool external)
                 RUNTIME_HEADER, (unsigned)runtime_version(), RUNTIME_HEADER);
 }
 
+bool print_program(const char *path, const char *name)
+{
+    FILE *f = fopen(path, "w");
+    if (!f)
+        return false;
+    for (const struct runtime_text *t = program_texts; t->name; t++)
+        for (int i = 0; t->lines[i] && strcmp(t->name, name) == 0; i++)
+            fputs(t->lines[i], f);
+    return fclose(f) == 0;
+}
+
 uint32_t runtime_version(void)
 {
     uint32_t h = 2166136261u; /* FNV-1a */
