@@ -2,14 +2,21 @@
  * An operand that cannot be made there (an input of the network, one that two concats want) is copied. */
 #include "../pass.h"
 
-static bool can_move(const struct tensor *t)
+/* Why t cannot be made inside the result; NULL: it can. */
+static const char *obstacle(const struct tensor *t)
 {
-    if (!t->def || t->def->folded || t->base || t->is_output || t->kind == T_INPUT || !writes_views(t))
-        return false;
+    if (t->kind == T_INPUT)
+        return "an input of the network";
+    if (!t->def || t->def->folded)
+        return "a constant";
+    if (t->base)
+        return "joined twice";
+    if (t->is_output)
+        return "an output of the network";
     for (int i = 0; i < t->users; i++) /* a view shares its memory as it lies */
         if ((t->user[i]->op->flags & OP_VIEW) && !t->user[i]->folded)
-            return false;
-    return true;
+            return "also read under another shape";
+    return writes_views(t) ? NULL : "its kernel writes whole tensors only";
 }
 
 static void put(struct tensor *t, struct tensor *whole, int64_t channel)
@@ -27,10 +34,12 @@ static void place(struct graph *g, struct node *n)
     int64_t channel = 0;
     for (int i = 0; i < n->nin; i++) {
         struct tensor *t = n->in[i];
-        if (!can_move(t)) {
+        const char *why = obstacle(t);
+        if (why) {
             const struct op *op = op_by_onnx("Reorder");
             struct node *copy = node_insert_before(g, n, op, NULL);
             copy->name = arena_printf(&g->arena, "%s.copy", t->name);
+            copy->kernel_note = why;
             node_input(g, copy, t);
             struct tensor *part = node_output(g, copy, unique_name(g, copy->name));
             tensor_set_shape(part, t->rank, t->dim);

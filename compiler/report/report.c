@@ -154,16 +154,39 @@ static const char *joined(struct report *r, const char *list, const char *name, 
     return list ? arena_printf(&r->arena, "%s, %s", list, name) : name;
 }
 
+static void add_copy(struct report *r, const struct node *n, const char *why)
+{
+    r->copies++;
+    r->copy_names = joined(r, r->copy_names, arena_printf(&r->arena, "%s (%s)", n->name, why), r->copies);
+}
+
+/* A node whose operator can run in place of its operands, but with this kernel copies all of them: why. */
+static const char *not_in_place(struct report *r, const struct node *n)
+{
+    bool can = false;
+    for (int i = 0; i < n->op->nkernels; i++)
+        can |= n->op->kernels[i].slices;
+    if (!can || n->kernel->slices)
+        return NULL;
+    const int block = r->o->target.block;
+    for (int i = 0; i + 1 < n->nin && n->in[i]->rank >= 3; i++)
+        if (n->in[i]->dim[1] % block != 0)
+            return arena_printf(&r->arena, "%lld channels are no whole blocks of %d", (long long)n->in[i]->dim[1], block);
+    return "in plain layout";
+}
+
 static void add_conversions(struct report *r)
 {
     for (int i = 0; i < r->g->nodes; i++) {
         const struct node *n = r->g->node[i];
         r->steps += n->step >= 0;
+        const char *why = n->step >= 0 ? not_in_place(r, n) : NULL;
+        if (why)
+            add_copy(r, n, why);
         if (n->step < 0 || !is(n, "Reorder"))
             continue;
         if (n->out[0]->slice) {
-            r->copies++;
-            r->copy_names = joined(r, r->copy_names, n->name, r->copies);
+            add_copy(r, n, n->kernel_note ? n->kernel_note : "converted from another layout");
         } else {
             r->reorders++;
             r->reorder_names = joined(r, r->reorder_names, n->name, r->reorders);

@@ -59,7 +59,7 @@ struct report {
     int64_t stack_bytes, code_bytes;
     int depth, weighted_depth;
     int steps, instances;
-    int reorders, copies; /* conversions of layout; operands of a concat that are copied */
+    int reorders, copies; /* conversions of layout; operands of a concat that are copied, each with the reason */
     const char *reorder_names, *copy_names;
     int64_t *alive, *scratch; /* bytes in use at each step, scratch included; of scratch */
     struct arena arena;
