@@ -79,7 +79,12 @@ void graph_free(struct graph *g)
     free(g->tensor);
     free(g->input);
     free(g->output);
+    for (int i = 0; i < g->references; i++)
+        free(g->reference[i].all);
     free(g->reference);
+    for (int i = 0; i < g->inputs && g->reference_input; i++)
+        free(g->reference_input[i]);
+    free(g->reference_input);
     arena_free(&g->arena);
     if (g->release)
         g->release(g->release_arg);

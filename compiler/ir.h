@@ -142,6 +142,20 @@ struct node {
     int64_t scratch_bytes, scratch_offset; /* what its kernel needs beside its tensors, of each thread; the first one's lies in the arena */
 };
 
+/* --selftest: a tensor's result as the compiler computes it (passes/reference.c). */
+enum { REFERENCE_SAMPLES = 8 };
+struct reference {
+    const char *name;
+    int rank;
+    int64_t dim[MAX_RANK];
+    enum dtype dtype;
+    double sum;   /* of all elements, each with a sign that depends on its position */
+    double range; /* largest minus smallest */
+    int64_t at[REFERENCE_SAMPLES];
+    double value[REFERENCE_SAMPLES];
+    double *all;  /* every element, where they are few; or NULL */
+};
+
 struct graph {
     const char *name;
     const char *source; /* path as the user gave it */
@@ -161,6 +175,7 @@ struct graph {
     int steps;             /* of the schedule */
     struct reference *reference; /* --selftest: what layers must result in (passes/reference.h); heap memory */
     int references;
+    void **reference_input; /* one for each input: its elements, or NULL where a formula gives them */
     struct layer *layers; /* the network as written, taken before rewriting: rows of the report */
     int nlayers;
     int64_t arena_bytes, arena_lower_bound, weights_bytes; /* arena: with the scratch of one thread */

@@ -60,7 +60,7 @@ static const struct argp_option option_table[] = {
     {"emit", OPT_EMIT, "c|onnx|net", 0, "what to write with -o (default c); net: a .net, with its parameters as .safetensors beside it", 0},
     {"report", OPT_REPORT, "text|json|html|dot", OPTION_ARG_OPTIONAL, "print what the network consists of and what it becomes (default text); several networks: side by side", 0},
     {"keep", OPT_KEEP, "LAYER", 0, "make a layer's result an output too", 0},
-    {"selftest", OPT_SELFTEST, NULL, 0, "add a check, compiled with -DCNNC_SELFTEST, that names the first layer that differs", 0},
+    {"selftest", OPT_SELFTEST, "FILE|FOLDER", OPTION_ARG_OPTIONAL, "add a check, compiled with -DCNNC_SELFTEST, that runs a stored input (FILE.npy; FOLDER/input_0.npy ...; default: made up) and names the first layer that differs", 0},
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
     {"dispatch", OPT_DISPATCH, NULL, 0, "on x86: AVX-512, AVX2 and SSE2 code in one file, chosen at run time", 0},
     {"runtime", OPT_RUNTIME, "inline|external", 0, "external: the kernels' text in cnnc_runtime.h, which several networks share (default inline)", 0},
@@ -104,7 +104,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         bench_form = arg && *arg == 'j' ? BENCH_JSON : BENCH_TEXT;
         return 0;
     case OPT_KEEP: VEC_PUSH(o->keep, o->keeps, arg); return 0;
-    case OPT_SELFTEST: o->selftest = true; return 0;
+    case OPT_SELFTEST: o->selftest = true; o->selftest_input = arg; return 0;
     case OPT_TRAIN:
         o->train.batch = o->train.batch ? o->train.batch : -1; /* the train section's, or 32 */
         if (arg && ((o->train.batch = (int)strtol(arg, &end, 10)) < 1 || *end))

@@ -45,6 +45,8 @@ struct options {
     const char **keep;
     int keeps;
     double tolerance;   /* absolute error that --verify accepts in any case */
+    const char *selftest_input;        /* --selftest=FILE or FOLDER: the user's own input; NULL: made up */
+    const char *const *selftest_files; /* instead: one file for each input (--verify) */
     const char *verify; /* folder of stored inputs and outputs to check the generated program with (trial.c) */
     const char **consts; /* --const, "width=0.5": for the constants of a .net */
     int nconsts;

@@ -49,6 +49,7 @@ void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f);
 void emit_train_source(struct emitter *step, struct emitter *eval, FILE *f);
 bool emit_weights_c(struct emitter *e, FILE *f);    /* constants as C text */
 bool emit_weights_file(struct emitter *e, FILE *f); /* header and payload */
+void print_element(FILE *f, const struct tensor *t, const void *data, int64_t i); /* as a C constant */
 void weights_identity(struct emitter *e);
 
 /* --selftest (selftest.c). */

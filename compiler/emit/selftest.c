@@ -1,6 +1,6 @@
-/* --selftest: a check for the device, compiled in with -DCNNC_SELFTEST. It runs a made-up input layer by layer and compares each result with
- * what the compiler's own kernels had for it: a few elements, and the sum of all, each with a sign of its own, so that
- * a single wrong one shows. */
+/* --selftest: a check for the device, compiled in with -DCNNC_SELFTEST. It runs a stored input layer by layer and compares each result with
+ * what the compiler's own kernels had for it: all elements of a small one; of a large one a few, and the sum of all, each with a sign of its
+ * own, so that a single wrong one shows. A large made-up input is a formula. */
 #include "emit.h"
 
 #include <inttypes.h>
@@ -15,7 +15,7 @@ static int64_t memory_bytes(const struct graph *g)
 {
     int64_t n = 0;
     for (int i = 0; i < g->inputs; i++)
-        n += align_up(tensor_count(g->input[i]) * (int64_t)dtype_size(g->input[i]->dtype));
+        n += g->reference_input[i] ? 0 : align_up(tensor_count(g->input[i]) * (int64_t)dtype_size(g->input[i]->dtype));
     for (int i = 0; i < g->outputs; i++)
         n += align_up(tensor_count(g->output[i]) * (int64_t)dtype_size(g->output[i]->dtype));
     return n;
@@ -57,14 +57,12 @@ static const struct reference *reference_for(const struct graph *g, const struct
 /* How far rounding, Winograd's included, may lead; whole numbers that come from rounding may be one off. */
 static double tolerance(const struct reference *r) { return r->dtype == DT_F32 ? 1e-3 * r->range + 1e-6 : 1; }
 
-static bool print_check(struct emitter *e, FILE *f, const struct node *n, const struct tensor *t)
+static void print_check(struct emitter *e, FILE *f, const struct node *n, const struct tensor *t, const struct reference *r)
 {
-    const struct reference *r = t ? reference_for(e->g, t) : NULL;
     char a[32];
     int where;
     int64_t bytes;
-    if (!r || !operand_place(e, t, &where, &bytes))
-        return false;
+    operand_place(e, t, &where, &bytes);
     const struct layout *l = &slice_root(t)->layout;
     bool plain = !l->block && !t->slice;
     for (int i = 0; i < 3; i++)
@@ -84,8 +82,59 @@ static bool print_check(struct emitter *e, FILE *f, const struct node *n, const 
     fputs("}, {", f);
     for (int i = 0; i < REFERENCE_SAMPLES; i++)
         fprintf(f, "%s%s", i ? ", " : "", double_text(r->value[i], a));
-    fputs("}},\n", f);
-    return true;
+    fputs("}, ", f);
+    if (r->all)
+        fprintf(f, "%s_result_%d},\n", e->name, (int)(r - e->g->reference));
+    else
+        fputs("NULL},\n", f);
+}
+
+/* Calls print for every result that a step leaves where it can be looked at. */
+static void each_check(struct emitter *e, FILE *f, void print(struct emitter *, FILE *, const struct node *, const struct tensor *, const struct reference *))
+{
+    const struct graph *g = e->g;
+    int where;
+    int64_t bytes;
+    for (int i = 0; i < g->nodes; i++)
+        for (int k = 0; g->node[i]->step >= 0 && k < g->node[i]->nout; k++) {
+            const struct tensor *t = g->node[i]->out[k];
+            const struct reference *r = t ? reference_for(g, t) : NULL;
+            if (r && operand_place(e, t, &where, &bytes))
+                print(e, f, g->node[i], t, r);
+        }
+}
+
+/* A small result, as floats: where a conversion repeats one, it stands once. */
+static void print_result(struct emitter *e, FILE *f, const struct node *n, const struct tensor *t, const struct reference *r)
+{
+    char a[32];
+    (void)n;
+    if (!r->all)
+        return;
+    for (const struct tensor *s = t; s->def && strcmp(s->def->op->onnx, "Reorder") == 0;)
+        if (reference_for(e->g, s = s->def->in[0]) == r && s->def && s->def->step >= 0)
+            return;
+    fprintf(f, "static const float %s_result_%d[] = {", e->name, (int)(r - e->g->reference));
+    for (int64_t i = 0; i < tensor_count(t); i++)
+        fprintf(f, "%s%s,", i % 10 ? " " : "\n    ", float_text((float)r->all[i], a));
+    fputs("\n};\n\n", f);
+}
+
+/* Inputs that are stored. */
+static void print_stored(struct emitter *e, FILE *f)
+{
+    const struct graph *g = e->g;
+    for (int i = 0; i < g->inputs; i++) {
+        if (!g->reference_input[i])
+            continue;
+        fprintf(f, "static const CNNC_ALIGN(64) %s %s_input_%d[] = {", dtype_c(g->input[i]->dtype), e->name, i);
+        for (int64_t k = 0; k < tensor_count(g->input[i]); k++) {
+            fputs(k % 16 ? " " : "\n    ", f);
+            print_element(f, g->input[i], g->reference_input[i], k);
+            fputs(",", f);
+        }
+        fputs(tensor_count(g->input[i]) ? "\n};\n\n" : "0};\n\n", f);
+    }
 }
 
 static void print_inputs(const struct emitter *e, FILE *f)
@@ -94,6 +143,10 @@ static void print_inputs(const struct emitter *e, FILE *f)
     int64_t at = 0;
     for (int i = 0; i < g->inputs; i++) {
         const struct tensor *t = g->input[i];
+        if (g->reference_input[i]) {
+            fprintf(f, "    in[%d] = %s_input_%d;\n", i, e->name, i);
+            continue;
+        }
         const char *value = t->dtype == DT_F32 ? "((float)b - 127.5f) / 75.0f" : t->dtype == DT_F64 ? "((double)b - 127.5) / 75.0"
                             : t->dtype == DT_U8 || t->dtype == DT_I8 ? "b" : t->dtype == DT_I32 || t->dtype == DT_I64 || t->dtype == DT_BOOL ? "b & 1" : "0 * b";
         fprintf(f,
@@ -115,19 +168,19 @@ void emit_selftest(struct emitter *e, FILE *f)
 {
     const char *n = e->name;
     const struct graph *g = e->g;
+    fputs("\n/* ---- self-test ---- */\n\n#ifdef CNNC_SELFTEST\n", f);
+    print_stored(e, f);
+    each_check(e, f, print_result);
     fprintf(f,
-            "\n/* ---- self-test ---- */\n\n#ifdef CNNC_SELFTEST\n"
             "/* A result: of which layer; output it lies in (-1: arena), at which byte; type, channels a block, extents, strides; sum and what\n"
-            " * may be missing of a value; some elements. */\n"
+            " * may be missing of a value; some elements, or all. */\n"
             "static const struct %s_check {\n"
             "    const char *layer;\n    int step, where;\n    ptrdiff_t bytes;\n    int dtype, block, dim[5];\n    ptrdiff_t stride[4];\n"
-            "    double sum, tolerance;\n    long at[%d];\n    double value[%d];\n"
+            "    double sum, tolerance;\n    long at[%d];\n    double value[%d];\n    const float *all;\n"
             "} %s_checks[] = {\n",
             n, REFERENCE_SAMPLES, REFERENCE_SAMPLES, n);
-    for (int i = 0; i < g->nodes; i++)
-        for (int k = 0; g->node[i]->step >= 0 && k < g->node[i]->nout; k++)
-            print_check(e, f, g->node[i], g->node[i]->out[k]);
-    fprintf(f, "    {\"\", -1, 0, 0, 0, 0, {0}, {0}, 0, 0, {0}, {0}}\n};\n\n");
+    each_check(e, f, print_check);
+    fprintf(f, "    {\"\", -1, 0, 0, 0, 0, {0}, {0}, 0, 0, {0}, {0}, NULL}\n};\n\n");
     fprintf(f,
             "static uint32_t %s_hash(uint32_t i)\n"
             "{\n"
@@ -161,6 +214,8 @@ void emit_selftest(struct emitter *e, FILE *f)
             "                        const double v = %s_element(k, p, n * k->stride[0] + c / k->block * k->stride[1] + d * k->stride[2] +\n"
             "                                                              h * k->stride[3] + (ptrdiff_t)w * k->block + c %% k->block);\n"
             "                        sum += %s_hash((uint32_t)i) & 1 ? v : -v;\n"
+            "                        if (k->all && !(fabs(v - (double)k->all[i]) <= k->tolerance))\n"
+            "                            return 0;\n"
             "                        for (int s = 0; s < %d; s++)\n"
             "                            if (i == k->at[s] && !(fabs(v - k->value[s]) <= k->tolerance))\n"
             "                                return 0;\n"

@@ -41,7 +41,7 @@ void weights_identity(struct emitter *e)
     free(list);
 }
 
-static void print_element(FILE *f, const struct tensor *t, const void *data, int64_t i)
+void print_element(FILE *f, const struct tensor *t, const void *data, int64_t i)
 {
     char text[32];
     switch (t->dtype) {

@@ -1,10 +1,14 @@
-/* reference: for --selftest, the network as written is computed for a made-up input, by the kernels that fold constants: plain C, one
+/* reference: for --selftest, the network as written is computed for an input, the user's or a made-up one, by the kernels that fold constants: plain C, one
  * layer after the other, nothing fused, no layout. What the generated code will say has gone through all passes instead. */
 #include "reference.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include "../front/tensor_file.h"
+#include "../pass.h"
 
 uint32_t reference_hash(uint32_t i)
 {
@@ -37,6 +41,41 @@ static void fill_input(struct tensor *t, uint32_t number)
     t->owned = true;
 }
 
+/* The user's input number i: FILE, or FOLDER/input_I.pb or .npy as for --verify. */
+static bool read_input(struct graph *g, const struct options *o, int i)
+{
+    struct tensor *t = g->input[i];
+    struct tensor_data d;
+    struct stat st;
+    char err[CNNC_ERROR_BYTES], text[160];
+    const char *path = o->selftest_files ? o->selftest_files[i] : o->selftest_input;
+    if (!o->selftest_files && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        const char *folder = path;
+        path = arena_printf(&g->arena, "%s/input_%d.pb", folder, i);
+        if (stat(path, &st) != 0)
+            path = arena_printf(&g->arena, "%s/input_%d.npy", folder, i);
+    } else if (!o->selftest_files && g->inputs > 1) {
+        diag_error_at(g->diag, path, "the network has %d inputs: expected a folder with input_0.npy, ...", g->inputs);
+        return false;
+    }
+    if (!tensor_file_read(&d, path, err)) {
+        diag_error_at(g->diag, path, "%s", err);
+        return false;
+    }
+    const bool fits = d.dtype == (int)t->dtype && d.count == (size_t)tensor_count(t);
+    if (fits) {
+        void *p = xcalloc(d.count + 1, MAX(dtype_size(t->dtype), 1));
+        memcpy(p, d.data, d.bytes);
+        t->data = p;
+        t->owned = true;
+    } else {
+        diag_error_at(g->diag, path, "it holds %zu elements of type %s, input '%s' needs %s of shape %s", d.count, element_name(d.dtype), t->name,
+                      dtype_name(t->dtype), shape_text(t, text));
+    }
+    tensor_data_free(&d);
+    return fits;
+}
+
 static bool readable(enum dtype t) { return t == DT_F32 || t == DT_U8 || t == DT_I8 || t == DT_I32 || t == DT_I64 || t == DT_BOOL; }
 
 static double element(const struct tensor *t, int64_t i)
@@ -49,6 +88,14 @@ static double element(const struct tensor *t, int64_t i)
     case DT_I64: return (double)((const int64_t *)t->data)[i];
     default: return 0;
     }
+}
+
+static int64_t stored_elements(const struct graph *g)
+{
+    int64_t n = 0;
+    for (int i = 0; i < g->references; i++)
+        n += g->reference[i].all ? dims_count(g->reference[i].rank, g->reference[i].dim) : 0;
+    return n;
 }
 
 static void record(struct graph *g, const struct tensor *t)
@@ -72,6 +119,11 @@ static void record(struct graph *g, const struct tensor *t)
     r.range = high > low ? high - low : fabs(high);
     if (!isfinite(r.sum) || !isfinite(r.range))
         return;
+    if (n <= REFERENCE_WHOLE && stored_elements(g) + n <= REFERENCE_ALL && high < 1 << 24 && low > -(1 << 24)) { /* a float holds them */
+        r.all = xmalloc(sizeof *r.all * (size_t)n);
+        for (int64_t i = 0; i < n; i++)
+            r.all[i] = element(t, i);
+    }
     VEC_PUSH(g->reference, g->references, r);
 }
 
@@ -117,8 +169,20 @@ bool pass_reference(struct graph *g, struct options *o)
     int unknown = 0;
     if (!o->selftest)
         return true;
+    const bool own = o->selftest_input || o->selftest_files;
     for (int i = 0; i < g->inputs; i++)
-        fill_input(g->input[i], (uint32_t)i);
+        if (!own)
+            fill_input(g->input[i], (uint32_t)i);
+        else if (!read_input(g, o, i))
+            return false;
+    g->reference_input = xcalloc((size_t)g->inputs + 1, sizeof *g->reference_input);
+    for (int i = 0; i < g->inputs; i++) {
+        const struct tensor *t = g->input[i];
+        if (t->data && dtype_size(t->dtype) && (own || tensor_count(t) <= REFERENCE_WHOLE)) {
+            const size_t bytes = (size_t)tensor_count(t) * dtype_size(t->dtype);
+            memcpy(g->reference_input[i] = xcalloc(1, bytes + 1), t->data, bytes);
+        }
+    }
     for (int i = 0; i < g->nodes && g->diag->errors == 0; i++) {
         struct node *n = g->node[i];
         /* a layer that the compiler cannot compute (random, control flow), and what depends on it, is not checked */
