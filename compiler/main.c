@@ -41,7 +41,8 @@ enum {
     OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE,
     OPT_FIX_INPUT, OPT_VERIFY, OPT_TOLERANCE, OPT_HELP_OPS, OPT_CONST, OPT_EMIT,
     OPT_DISPATCH,
-    OPT_TRAIN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME, OPT_BENCH
+    OPT_TRAIN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME, OPT_BENCH,
+    OPT_OPTIMIZER, OPT_LR, OPT_LOSS, OPT_SCHEDULE, OPT_SET /* settings of training */
 };
 
 static const struct argp_option option_table[] = {
@@ -66,6 +67,11 @@ static const struct argp_option option_table[] = {
     {"runtime", OPT_RUNTIME, "inline|external", 0, "external: the kernels' text in cnnc_runtime.h, which several networks share (default inline)", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
     {"train", OPT_TRAIN, "BATCH", OPTION_ARG_OPTIONAL, "also a training step, as the train section of a .net says", 0},
+    {"optimizer", OPT_OPTIMIZER, "NAME[(...)]", 0, "training: sgd, adam, adamw or rmsprop, as in a train section: 'sgd(lr=0.1, momentum=0.9)'", 0},
+    {"lr", OPT_LR, "X", 0, "training: the learning rate", 0},
+    {"loss", OPT_LOSS, "LOSS", 0, "training: what is made small: 'cross_entropy(fc) + 0.3*cross_entropy(aux)'", 0},
+    {"schedule", OPT_SCHEDULE, "NAME[(...)]", 0, "training: the learning rate over the epochs: constant, step or cosine", 0},
+    {"set", OPT_SET, "NAME=VALUE", 0, "training: any setting of a train section: clip=1, accumulate=4, dropout=0 ...", 0},
     {"real", OPT_REAL, "float|double", 0, "element type of the training step (double: to check gradients)", 0},
     {"const", OPT_CONST, "NAME=VALUE", 0, ".net: another value for a constant of the network", 0},
     {"help-ops", OPT_HELP_OPS, "LAYER", OPTION_ARG_OPTIONAL, "list the layers of the .net language, or one with its arguments", 0},
@@ -76,6 +82,14 @@ static const struct argp_option option_table[] = {
 static struct import_options import_options;
 static enum report_form report_form;
 static enum { BENCH_NONE, BENCH_TEXT, BENCH_JSON } bench_form;
+
+/* A line for the train section. */
+static void add_setting(struct options *o, const char *name, const char *value)
+{
+    struct strbuf line = {0};
+    sb_addf(&line, "%s%s", name, value);
+    VEC_PUSH(o->settings, o->nsettings, line.s);
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -109,6 +123,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->train.batch = o->train.batch ? o->train.batch : -1; /* the train section's, or 32 */
         if (arg && ((o->train.batch = (int)strtol(arg, &end, 10)) < 1 || *end))
             argp_error(state, "--train=%s: expected the size of a batch", arg);
+        return 0;
+    case OPT_OPTIMIZER: add_setting(o, "optimizer = ", arg); return 0;
+    case OPT_LR: add_setting(o, "lr = ", arg); return 0;
+    case OPT_LOSS: add_setting(o, "loss = ", arg); return 0;
+    case OPT_SCHEDULE: add_setting(o, "schedule = ", arg); return 0;
+    case OPT_SET:
+        if (!strchr(arg, '='))
+            argp_error(state, "--set=%s: expected NAME=VALUE", arg);
+        add_setting(o, "", arg);
         return 0;
     case OPT_REAL:
         if (strcmp(arg, "float") != 0 && strcmp(arg, "double") != 0)
@@ -225,7 +248,7 @@ static struct graph *compile_train(struct options *o, struct diag *d, bool evalu
         if (!(g = read_network(&t, d)))
             return NULL;
         const int batch = t.train.batch;
-        if (!read_train_section(g, &t.train)) {
+        if (!read_train_section(g, o, &t.train)) {
             graph_free(g);
             return NULL;
         }
@@ -329,7 +352,7 @@ int main(int argc, char **argv)
                                      "Compiles a neural network to one standalone C file.", NULL, NULL, NULL};
     struct options o = {.target = targets[0], .batch = 1, .seed = 1, .import = &import_options,
                         .train = {.optimizer = "sgd", .rate = 0.01, .momentum = 0, .beta1 = 0.9, .beta2 = 0.999, .alpha = 0.99, .epsilon = 1e-8,
-                                  .decay_all = true, .schedule = "constant", .epochs = 10}};
+                                  .decay_all = true, .schedule = {.kind = "constant"}, .dropout = -1, .accumulate = 1, .epochs = 10}};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
 
     struct strbuf command = {0};
@@ -356,6 +379,9 @@ int main(int argc, char **argv)
     }
     import_options_free(&import_options);
     sb_free(&command);
+    for (int i = 0; i < o.nsettings; i++)
+        free((char *)o.settings[i]);
+    free(o.settings);
     free(o.keep);
     free(o.inputs);
     return ok && d.errors == 0 ? 0 : 1;

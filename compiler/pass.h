@@ -14,13 +14,24 @@ struct train_loss {
     struct span span;
 };
 enum { MAX_LOSSES = 8 };
+/* The learning rate over the epochs. */
+struct schedule {
+    const char *kind;   /* "constant", "step", "cosine" */
+    double warmup;      /* epochs in which it grows from 0 */
+    double every, factor, at[16]; /* step: times factor every so many epochs, or at n of them */
+    int n;
+    double to;          /* cosine: where it ends */
+};
 struct train {
     struct train_loss loss[MAX_LOSSES];
     int losses;
     const char *optimizer; /* "sgd", "adam", "adamw", "rmsprop" */
     double rate, momentum, beta1, beta2, alpha, epsilon, decay, smoothing;
     bool nesterov, decay_all; /* decay_all: of biases and norms too (as PyTorch does) */
-    const char *schedule;
+    struct schedule schedule;
+    double clip;           /* the norm of all gradients together is at most this; 0: any */
+    double dropout;        /* the ratio of every dropout; -1: its own */
+    int accumulate;        /* calls of a step whose gradients make one update */
     int batch, epochs;
     bool in_double;        /* to check gradients */
     bool evaluates;        /* this graph is the one for evaluation: no backward, no updates */
@@ -41,6 +52,8 @@ struct options {
     const char **inputs; /* all networks of the command line: several for a report */
     int ninputs;
     struct train train; /* batch 0: no training */
+    const char **settings; /* "lr = 0.1": of the train section, from the command line */
+    int nsettings;
     bool dispatch, selftest, external_runtime, profile;
     const char **keep;
     int keeps;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD
  *
- * What only training computes, besides convolutions: gradients of activations, sums per channel, batch norm, losses, updates.
+ * What only training computes, besides convolutions: gradients of activations, sums per channel, batch norm, losses.
  * Sums are in double, and each by one thread.
  */
 #include "base.h"
@@ -239,47 +239,6 @@ CNNC_INLINE void CNNC_FN(cnnc_train_loss)(const struct cnnc_train_loss *g, const
     *(CNNC_REAL *)out[0] = (CNNC_REAL)loss;
     if (out[2])
         *(int32_t *)out[2] = (int32_t)right;
-}
-
-CNNC_INLINE void CNNC_FN(cnnc_update)(const struct cnnc_update *g, const void *const in[], void *const out[], struct cnnc_thread t)
-{
-    const CNNC_REAL *gradient = in[0], rate = *(const CNNC_REAL *)in[1], decay = (CNNC_REAL)g->decay;
-    const CNNC_REAL a = (CNNC_REAL)g->a, b = (CNNC_REAL)g->b, epsilon = (CNNC_REAL)g->epsilon;
-    const double step = (double)*(const int64_t *)in[2];
-    CNNC_REAL *w = out[0], *m = out[1], *v = out[2];
-    CNNC_REAL r = rate, root = 1;
-    long i, last;
-    cnnc_split(g->n, t, &i, &last);
-    if (g->kind == CNNC_UPDATE_ADAM || g->kind == CNNC_UPDATE_ADAMW) {
-        r = (CNNC_REAL)((double)rate / (1 - pow(g->a, step)));
-        root = (CNNC_REAL)(1 / sqrt(1 - pow(g->b, step)));
-    }
-    for (; i < last; i++) {
-        CNNC_REAL d = gradient[i];
-        if (g->kind == CNNC_UPDATE_ADAMW)
-            w[i] -= rate * decay * w[i];
-        else
-            d += decay * w[i];
-        switch (g->kind) {
-        case CNNC_UPDATE_SGD: w[i] -= rate * d; break;
-        case CNNC_UPDATE_MOMENTUM:
-            m[i] = a * m[i] + d;
-            w[i] -= rate * m[i];
-            break;
-        case CNNC_UPDATE_NESTEROV:
-            m[i] = a * m[i] + d;
-            w[i] -= rate * (d + a * m[i]);
-            break;
-        case CNNC_UPDATE_RMSPROP:
-            m[i] = a * m[i] + (1 - a) * d * d;
-            w[i] -= rate * d / ((CNNC_REAL)sqrt((double)m[i]) + epsilon);
-            break;
-        default:
-            m[i] = a * m[i] + (1 - a) * d;
-            v[i] = b * v[i] + (1 - b) * d * d;
-            w[i] -= r * m[i] / ((CNNC_REAL)sqrt((double)v[i]) * root + epsilon);
-        }
-    }
 }
 
 CNNC_INLINE void CNNC_FN(cnnc_take)(const struct cnnc_take *g, const void *const in[], void *const out[], struct cnnc_thread t)

@@ -42,12 +42,20 @@ struct cnnc_train_loss {
     double weight, smoothing;
 };
 
-/* One step of an optimiser on one parameter, in place: in gradient, rate, step; out parameter, first moment, second moment. */
-enum cnnc_update_kind { CNNC_UPDATE_SGD, CNNC_UPDATE_MOMENTUM, CNNC_UPDATE_NESTEROV, CNNC_UPDATE_ADAM, CNNC_UPDATE_ADAMW, CNNC_UPDATE_RMSPROP };
+/* Gradients of several calls as of one. in gradient, count, step, samples of the calls before; out gradient of all so far, sum. */
+struct cnnc_accumulate {
+    long n, calls;
+};
+
+/* One step of an optimiser on one parameter, in place: in gradient, rate, step (a call of `calls` of a step), sum of squares of all
+ * gradients or NULL; out parameter, first moment, second moment. */
+enum cnnc_update_kind { CNNC_UPDATE_SGD, CNNC_UPDATE_MOMENTUM, CNNC_UPDATE_NESTEROV, CNNC_UPDATE_ADAM, CNNC_UPDATE_ADAMW, CNNC_UPDATE_RMSPROP,
+                        CNNC_UPDATE_RMSPROP_MOMENTUM };
 struct cnnc_update {
     long n;
     int kind;               /* literal */
-    double a, b, epsilon, decay;
+    double a, b, epsilon, decay, clip;
+    long calls;
 };
 
 /* Samples from count on are zeros: in x, count; out y. */

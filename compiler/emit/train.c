@@ -51,7 +51,7 @@ void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f)
     fprintf(f, "#define %s_PARAMETERS %d\n#define %s_PARAMETERS_BYTES %" PRId64 "\n#define %s_STATE_BYTES %" PRId64 "\n", u, parameters, u,
             step->g->parameter_bytes, u, MAX(step->g->state_bytes, 64));
     fprintf(f, "#define %s_BATCH %d\n#define %s_EPOCHS %d\n#define %s_RATE %s\n#define %s_SCHEDULE \"%s\"\n", step->upper, t->batch,
-            step->upper, t->epochs, step->upper, double_text(t->rate, number), step->upper, t->schedule);
+            step->upper, t->epochs, step->upper, double_text(t->rate, number), step->upper, t->schedule.kind);
     fprintf(f, "#define %s_INPUTS %d\n", step->upper, inputs);
     fprintf(f, "#define %s_SCRATCH_BYTES %" PRId64 " /* of each thread after the first */\n", step->upper,
             MAX(step->g->scratch_bytes, eval->g->scratch_bytes));

@@ -10,11 +10,11 @@ struct graph *read_net(const char *path, const struct options *o, struct diag *d
 /* An ONNX file, its initialisers mapped and not copied: they live until onnx_close. NULL: errors were reported. */
 struct graph *read_onnx(const char *path, const struct options *o, struct diag *d);
 
+/* What a .net's train section says, then the command line, over what t holds already. */
+bool read_train_section(struct graph *g, const struct options *o, struct train *t);
+
 /* Parameters from a safetensors file, by name; names and shapes that do not match are errors. The mapping lives as long
  * as the program. */
-/* What a .net's train section says, over what t holds already. */
-bool read_train_section(struct graph *g, struct train *t);
-
 bool read_weights(struct graph *g, const char *path);
 
 #endif

@@ -385,6 +385,8 @@ static struct flow run_statement(struct net *net, struct ast *s)
         for (struct ast *t = s->b->list; t; t = t->next)
             if (t->kind != AST_ASSIGN || t->n != 1)
                 net_error(net, t->span, "a train section holds settings, as in optimizer = sgd(lr=0.1)");
+        for (struct ast *t = s->b->list; t; t = t->next)
+            train_constants(net, t->a);
         net->g->train = s->b;
         break;
     default:

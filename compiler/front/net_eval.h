@@ -140,6 +140,9 @@ void net_trace(struct net *net, struct span where); /* behind an error of somebo
 struct value eval(struct net *net, struct ast *e);
 struct value eval_wanted(struct net *net, struct ast *e, int wanted); /* the statement takes so many results apart */
 
+/* net_train.c: names of constants give way to their values. */
+void train_constants(struct net *net, struct ast *a);
+
 /* net.c */
 struct value call_block(struct net *net, struct ast *block, struct call *c);
 

@@ -1,8 +1,10 @@
-/* The train section of a .net: `loss = cross_entropy(fc3)`, `optimizer = sgd(lr=0.1, momentum=0.9)`, `batch = 64` ... */
+/* The train section of a .net: `loss = cross_entropy(fc3)`, `optimizer = sgd(lr=0.1, momentum=0.9)`, `batch = 64` ...
+ * Options of the command line are settings too, of a section of their own that comes after. */
+#include <math.h>
 #include <string.h>
 
-#include "ast.h"
 #include "front.h"
+#include "net_eval.h"
 
 struct reader {
     struct graph *g;
@@ -14,6 +16,45 @@ static bool error(struct reader *r, const struct ast *a, const char *what)
     diag_error(r->g->diag, a->span, "%s", what);
     return false;
 }
+
+/* ---- constants of the network ----------------------------------------------------------------------------------- */
+
+static struct ast *literal(struct net *net, const struct value *v, struct span span)
+{
+    struct ast *a = arena_alloc(net->arena, sizeof *a), **next = &a->list;
+    memset(a, 0, sizeof *a);
+    a->span = span;
+    switch (v->kind) {
+    case V_INT: a->kind = AST_INT, a->integer = v->i; break;
+    case V_BOOL: a->kind = AST_BOOL, a->integer = v->i; break;
+    case V_FLOAT: a->kind = AST_FLOAT, a->number = v->f; break;
+    case V_STRING: a->kind = AST_STRING, a->name = v->s; break;
+    default: a->kind = AST_LIST, a->n = v->n;
+    }
+    for (int i = 0; v->kind == V_LIST && i < v->n; i++) {
+        *next = literal(net, &v->item[i], span);
+        next = &(*next)->next;
+    }
+    return a;
+}
+
+void train_constants(struct net *net, struct ast *a)
+{
+    for (; a; a = a->next) {
+        struct variable *v = a->kind == AST_NAME ? lookup(net, a->name) : NULL;
+        if (v && v->value.kind != V_ERROR && v->value.kind != V_FUNCTION && !value_has_tensor(&v->value)) {
+            struct ast *next = a->next;
+            *a = *literal(net, &v->value, a->span);
+            a->next = next;
+        }
+        train_constants(net, a->a);
+        train_constants(net, a->b);
+        train_constants(net, a->c);
+        train_constants(net, a->kind == AST_ASSIGN ? NULL : a->list);
+    }
+}
+
+/* ---- values ----------------------------------------------------------------------------------------------------- */
 
 static bool number(struct reader *r, const struct ast *a, double *v)
 {
@@ -31,11 +72,66 @@ static bool number(struct reader *r, const struct ast *a, double *v)
     case AST_BINARY:
         if (!number(r, a->a, &x) || !number(r, a->b, &y))
             return false;
-        *v = a->op == OP_ADD ? x + y : a->op == OP_SUB ? x - y : a->op == OP_MUL ? x * y : x / y;
-        return a->op <= OP_DIV || error(r, a, "settings know + - * / only");
+        switch (a->op) {
+        case OP_ADD: *v = x + y; return true;
+        case OP_SUB: *v = x - y; return true;
+        case OP_MUL: *v = x * y; return true;
+        case OP_DIV: *v = x / y; return true;
+        case OP_IDIV: *v = floor(x / y); return true;
+        case OP_POW: *v = pow(x, y); return true;
+        default: return error(r, a, "settings know + - * / // ** only");
+        }
     default: return error(r, a, "expected a number");
     }
 }
+
+static bool number_between(struct reader *r, const struct ast *a, double low, double high, double *v)
+{
+    if (!number(r, a, v))
+        return false;
+    if (!(*v >= low && *v <= high)) {
+        diag_error(r->g->diag, a->span, "%g is out of range, expected %g to %g", *v, low, high);
+        return false;
+    }
+    return true;
+}
+
+/* One of the words; its place among them, or -1 and an error that lists them. */
+static int word(struct reader *r, const struct ast *a, const char *what, const char *const *words, size_t n)
+{
+    char list[160] = "";
+    if (a->kind == AST_CALL || a->kind == AST_NAME || a->kind == AST_STRING)
+        for (size_t i = 0; i < n; i++)
+            if (strcmp(a->name, words[i]) == 0)
+                return (int)i;
+    for (size_t i = 0; i < n; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
+    diag_error(r->g->diag, a->span, "expected %s: %s", what, list);
+    return -1;
+}
+
+static const struct ast *arguments(const struct ast *a) { return a->kind == AST_CALL ? a->list : NULL; }
+
+/* Named numbers of a call; `first` is the name of one without. */
+struct named_number {
+    const char *name;
+    double *to;
+    double low, high;
+};
+static bool named_number(struct reader *r, const struct ast *arg, const char *first, const struct named_number *known, size_t n)
+{
+    const char *name = arg->name ? arg->name : first;
+    char list[160] = "";
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(known[i].name, name) == 0)
+            return number_between(r, arg->a, known[i].low, known[i].high, known[i].to);
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", known[i].name);
+    }
+    diag_error(r->g->diag, arg->span, "expected %s", list);
+    return false;
+}
+
+/* ---- settings --------------------------------------------------------------------------------------------------- */
 
 static bool add_losses(struct reader *r, const struct ast *a, double weight)
 {
@@ -48,18 +144,16 @@ static bool add_losses(struct reader *r, const struct ast *a, double weight)
     if (a->kind != AST_CALL && a->kind != AST_NAME)
         return error(r, a, "expected a loss, as in cross_entropy(fc3)");
     static const char *const kinds[] = {"cross_entropy", "mse", "bce"};
-    const char *kind = NULL;
-    for (size_t i = 0; i < COUNT(kinds); i++)
-        kind = strcmp(a->name, kinds[i]) == 0 ? kinds[i] : kind;
-    if (!kind)
-        return error(r, a, "there is no such loss; expected cross_entropy, mse or bce");
+    const int kind = word(r, a, "a loss", kinds, COUNT(kinds));
+    if (kind < 0)
+        return false;
     if (r->t->losses == MAX_LOSSES)
         return error(r, a, "too many losses");
     struct train_loss *l = &r->t->loss[r->t->losses++];
-    *l = (struct train_loss){.kind = kind, .weight = weight, .span = a->span};
-    for (const struct ast *arg = a->kind == AST_CALL ? a->list : NULL; arg; arg = arg->next) {
+    *l = (struct train_loss){.kind = kinds[kind], .weight = weight, .span = a->span};
+    for (const struct ast *arg = arguments(a); arg; arg = arg->next) {
         if (arg->name && strcmp(arg->name, "smoothing") == 0) {
-            if (!number(r, arg->a, &r->t->smoothing))
+            if (!number_between(r, arg->a, 0, 1, &r->t->smoothing))
                 return false;
         } else if (!arg->name && arg->a->kind == AST_NAME && !l->tensor) {
             l->tensor = arg->a->name;
@@ -70,69 +164,158 @@ static bool add_losses(struct reader *r, const struct ast *a, double weight)
     return true;
 }
 
-static bool read_optimizer(struct reader *r, const struct ast *a)
+static bool set_loss(struct reader *r, const struct ast *a)
+{
+    r->t->losses = 0;
+    return add_losses(r, a, 1);
+}
+
+static bool set_optimizer(struct reader *r, const struct ast *a)
 {
     static const char *const kinds[] = {"sgd", "adam", "adamw", "rmsprop"};
     struct train *t = r->t;
-    if (a->kind != AST_CALL && a->kind != AST_NAME)
-        return error(r, a, "expected an optimizer, as in sgd(lr=0.1)");
-    t->optimizer = NULL;
-    for (size_t i = 0; i < COUNT(kinds); i++)
-        t->optimizer = strcmp(a->name, kinds[i]) == 0 ? kinds[i] : t->optimizer;
-    if (!t->optimizer)
-        return error(r, a, "there is no such optimizer; expected sgd, adam, adamw or rmsprop");
-    t->rate = strcmp(t->optimizer, "sgd") == 0 ? 0.01 : 1e-3;
-    for (const struct ast *arg = a->kind == AST_CALL ? a->list : NULL; arg; arg = arg->next) {
-        struct {
-            const char *name;
-            double *to;
-        } known[] = {{"lr", &t->rate},       {"momentum", &t->momentum}, {"weight_decay", &t->decay}, {"beta1", &t->beta1},
-                     {"beta2", &t->beta2},   {"eps", &t->epsilon},       {"alpha", &t->alpha}};
-        const char *name = arg->name ? arg->name : "lr";
-        double v;
-        bool done = false;
-        if (!number(r, arg->a, &v))
+    const int kind = word(r, a, "an optimizer", kinds, COUNT(kinds));
+    double nesterov = 0, decay_all = 1;
+    if (kind < 0)
+        return false;
+    t->optimizer = kinds[kind];
+    t->rate = kind == 0 || kind == 3 ? 0.01 : 1e-3;
+    t->momentum = 0;
+    t->decay = kind == 2 ? 0.01 : 0;
+    struct named_number known[9] = {{"lr", &t->rate, 0, 1e6}, {"weight_decay", &t->decay, 0, 1e6}, {"decay_all", &decay_all, 0, 1}};
+    int n = 3;
+    if (kind == 0 || kind == 3)
+        known[n++] = (struct named_number){"momentum", &t->momentum, 0, 1};
+    if (kind == 0)
+        known[n++] = (struct named_number){"nesterov", &nesterov, 0, 1};
+    if (kind == 1 || kind == 2) {
+        known[n++] = (struct named_number){"beta1", &t->beta1, 0, 1};
+        known[n++] = (struct named_number){"beta2", &t->beta2, 0, 1};
+    }
+    if (kind == 3)
+        known[n++] = (struct named_number){"alpha", &t->alpha, 0, 1};
+    if (kind != 0)
+        known[n++] = (struct named_number){"eps", &t->epsilon, 0, 1};
+    for (const struct ast *arg = arguments(a); arg; arg = arg->next)
+        if (!named_number(r, arg, "lr", known, (size_t)n))
             return false;
-        for (size_t i = 0; i < COUNT(known); i++)
-            if (strcmp(known[i].name, name) == 0) {
-                *known[i].to = v;
-                done = true;
-            }
-        if (strcmp(name, "nesterov") == 0)
-            done = true, t->nesterov = v != 0;
-        if (strcmp(name, "decay_all") == 0)
-            done = true, t->decay_all = v != 0;
-        if (!done)
-            return error(r, arg, "expected lr, momentum, nesterov, weight_decay, decay_all, beta1, beta2, alpha or eps");
+    t->nesterov = nesterov != 0;
+    t->decay_all = decay_all != 0;
+    return true;
+}
+
+static bool set_schedule(struct reader *r, const struct ast *a)
+{
+    static const char *const kinds[] = {"constant", "step", "cosine"};
+    struct schedule *s = &r->t->schedule;
+    *s = (struct schedule){.kind = "constant", .factor = 0.1};
+    const int kind = word(r, a, "a schedule", kinds, COUNT(kinds));
+    if (kind < 0)
+        return false;
+    s->kind = kinds[kind];
+    const struct named_number known[] = {{"warmup", &s->warmup, 0, 1e6}, {"factor", &s->factor, 0, 1e6}, {"every", &s->every, 0, 1e6},
+                                         {"to", &s->to, 0, 1e6}};
+    for (const struct ast *arg = arguments(a); arg; arg = arg->next) {
+        if (kind != 1 || !arg->name || strcmp(arg->name, "at") != 0) {
+            if (!named_number(r, arg, kind == 1 ? "every" : kind == 2 ? "to" : "warmup", known, COUNT(known)))
+                return false;
+            continue;
+        }
+        const struct ast *item = arg->a->kind == AST_LIST ? arg->a->list : arg->a;
+        for (; item; item = item->next, s->n++)
+            if (s->n == COUNT(s->at))
+                return error(r, item, "too many epochs");
+            else if (!number_between(r, item, 0, 1e6, &s->at[s->n]))
+                return false;
+            else if (arg->a->kind != AST_LIST)
+                return s->n++, true;
+    }
+    if (kind == 1 && s->n == 0 && s->every == 0)
+        return error(r, a, "when? As in step(every=30, factor=0.1) or step(at=[82, 123], factor=0.1)");
+    return true;
+}
+
+static bool set_whole(struct reader *r, const struct ast *a, int *to)
+{
+    double v;
+    if (!number_between(r, a, 1, 1e6, &v))
+        return false;
+    if (v != floor(v))
+        return error(r, a, "expected a whole number");
+    *to = (int)v;
+    return true;
+}
+static bool set_batch(struct reader *r, const struct ast *a) { return set_whole(r, a, &r->t->batch); }
+static bool set_epochs(struct reader *r, const struct ast *a) { return set_whole(r, a, &r->t->epochs); }
+static bool set_accumulate(struct reader *r, const struct ast *a) { return set_whole(r, a, &r->t->accumulate); }
+static bool set_lr(struct reader *r, const struct ast *a) { return number_between(r, a, 0, 1e6, &r->t->rate); }
+static bool set_momentum(struct reader *r, const struct ast *a) { return number_between(r, a, 0, 1, &r->t->momentum); }
+static bool set_decay(struct reader *r, const struct ast *a) { return number_between(r, a, 0, 1e6, &r->t->decay); }
+static bool set_smoothing(struct reader *r, const struct ast *a) { return number_between(r, a, 0, 1, &r->t->smoothing); }
+static bool set_clip(struct reader *r, const struct ast *a) { return number_between(r, a, 0, 1e30, &r->t->clip); }
+static bool set_dropout(struct reader *r, const struct ast *a) { return number_between(r, a, 0, 0.999, &r->t->dropout); }
+static bool set_augment(struct reader *r, const struct ast *a) { (void)r, (void)a; return true; } /* the training program's */
+
+static const struct {
+    const char *name;
+    bool (*set)(struct reader *r, const struct ast *a);
+} settings[] = {
+    {"loss", set_loss}, {"optimizer", set_optimizer}, {"lr", set_lr}, {"momentum", set_momentum}, {"weight_decay", set_decay},
+    {"schedule", set_schedule}, {"smoothing", set_smoothing}, {"clip", set_clip}, {"accumulate", set_accumulate},
+    {"dropout", set_dropout}, {"batch", set_batch}, {"epochs", set_epochs}, {"augment", set_augment},
+};
+
+static bool read_settings(struct reader *r, const struct ast *body)
+{
+    const char *names[COUNT(settings)];
+    for (const struct ast *s = body ? body->list : NULL; s; s = s->next) {
+        size_t i = 0;
+        while (i < COUNT(settings) && strcmp(settings[i].name, s->list->name) != 0)
+            names[i] = settings[i].name, i++;
+        if (i < COUNT(settings)) {
+            if (!settings[i].set(r, s->a))
+                return false;
+            continue;
+        }
+        const char *near = nearest_name(s->list->name, names, COUNT(settings));
+        diag_error(r->g->diag, s->list->span, "there is no setting '%s'%s%s%s", s->list->name, near ? "; did you mean '" : "",
+                   near ? near : "", near ? "'?" : "");
+        return false;
     }
     return true;
 }
 
-bool read_train_section(struct graph *g, struct train *t)
+/* Settings of the command line, "lr = 0.1" each, as the text of a section. */
+static struct ast *parse_options(struct graph *g, const char *const *text, int n)
+{
+    struct strbuf all = {0};
+    for (int i = 0; i < n; i++)
+        sb_addf(&all, i ? "\n  %s" : "train {\n  %s", text[i]);
+    sb_add(&all, "\n}\n");
+    struct source *source = arena_alloc(&g->arena, sizeof *source);
+    *source = (struct source){"command line", arena_strdup(&g->arena, all.s), all.n};
+    sb_free(&all);
+    const int errors = g->diag->errors;
+    const struct ast *body = net_parse(g->diag, source, &g->arena);
+    if (g->diag->errors > errors || !body || !body->list || body->list->kind != AST_TRAIN)
+        return NULL;
+    for (const struct ast *s = body->list->b->list; s; s = s->next)
+        if (s->kind != AST_ASSIGN || s->n != 1) {
+            diag_error(g->diag, s->span, "expected NAME=VALUE");
+            return NULL;
+        }
+    return body->list->b;
+}
+
+bool read_train_section(struct graph *g, const struct options *o, struct train *t)
 {
     struct reader r = {g, t};
-    const struct ast *body = g->train;
-    double v;
+    const struct ast *given = NULL;
     t->losses = 0;
-    for (const struct ast *s = body ? body->list : NULL; s; s = s->next) {
-        const char *name = s->list->name;
-        bool ok = true;
-        if (strcmp(name, "loss") == 0) {
-            ok = add_losses(&r, s->a, 1);
-        } else if (strcmp(name, "optimizer") == 0) {
-            ok = read_optimizer(&r, s->a);
-        } else if (strcmp(name, "batch") == 0 || strcmp(name, "epochs") == 0) {
-            ok = number(&r, s->a, &v) && ((v >= 1 && v < 1e6) || error(&r, s->a, "expected a number of at least 1"));
-            if (ok)
-                *(name[0] == 'b' ? &t->batch : &t->epochs) = (int)v;
-        } else if (strcmp(name, "schedule") == 0) {
-            t->schedule = s->a->kind == AST_NAME || s->a->kind == AST_CALL || s->a->kind == AST_STRING ? s->a->name : "constant";
-        } else if (strcmp(name, "augment") != 0) {
-            ok = error(&r, s, "expected loss, optimizer, schedule, augment, batch or epochs");
-        }
-        if (!ok)
-            return false;
-    }
+    if (o->nsettings && !(given = parse_options(g, o->settings, o->nsettings)))
+        return false;
+    if (!read_settings(&r, g->train) || !read_settings(&r, given))
+        return false;
     if (t->losses == 0)
         t->loss[t->losses++] = (struct train_loss){.kind = "cross_entropy", .weight = 1};
     return true;

@@ -14,6 +14,8 @@ static const struct attr_def train_attrs[] = {
     {"b", NULL, A_FLOAT, 0, 0, NULL, "second number"},
     {"epsilon", NULL, A_FLOAT, 0, 0, NULL, "added to a root"},
     {"decay", NULL, A_FLOAT, 0, 0, NULL, "weight decay"},
+    {"clip", NULL, A_FLOAT, 0, 0, NULL, "largest norm of all gradients"},
+    {"calls", NULL, A_INT, 0, 1, NULL, "calls that make one step"},
     {"seed", NULL, A_INT, 0, 0, NULL, "of random numbers"},
 };
 
@@ -115,7 +117,10 @@ FILL(loss_fill, train_loss)
 }
 FILL(update_fill, update)
     *g = (struct cnnc_update){(long)tensor_count(n->in[0]), (int)attr_i(n, "kind"), attr_f(n, "a"), attr_f(n, "b"),
-                              attr_f(n, "epsilon"), attr_f(n, "decay")};
+                              attr_f(n, "epsilon"), attr_f(n, "decay"), attr_f(n, "clip"), (long)attr_i(n, "calls")};
+}
+FILL(accumulate_fill, accumulate)
+    *g = (struct cnnc_accumulate){(long)tensor_count(n->in[0]), (long)attr_i(n, "calls")};
 }
 FILL(take_fill, take)
     const struct tensor *x = n->out[0];
@@ -138,27 +143,32 @@ GEOMETRY(train_loss, FIELD(struct cnnc_train_loss, n, F_LONG), FIELD(struct cnnc
          FIELD(struct cnnc_train_loss, inner, F_LONG), FIELD_LIT(struct cnnc_train_loss, kind, F_INT),
          FIELD(struct cnnc_train_loss, weight, F_DOUBLE), FIELD(struct cnnc_train_loss, smoothing, F_DOUBLE));
 GEOMETRY(update, FIELD(struct cnnc_update, n, F_LONG), FIELD_LIT(struct cnnc_update, kind, F_INT), FIELD(struct cnnc_update, a, F_DOUBLE),
-         FIELD(struct cnnc_update, b, F_DOUBLE), FIELD(struct cnnc_update, epsilon, F_DOUBLE), FIELD(struct cnnc_update, decay, F_DOUBLE));
+         FIELD(struct cnnc_update, b, F_DOUBLE), FIELD(struct cnnc_update, epsilon, F_DOUBLE), FIELD(struct cnnc_update, decay, F_DOUBLE),
+         FIELD(struct cnnc_update, clip, F_DOUBLE), FIELD(struct cnnc_update, calls, F_LONG));
+GEOMETRY(accumulate, FIELD(struct cnnc_accumulate, n, F_LONG), FIELD(struct cnnc_accumulate, calls, F_LONG));
 GEOMETRY(take, FIELD(struct cnnc_take, n, F_LONG), FIELD(struct cnnc_take, bytes, F_LONG));
 GEOMETRY(drop, FIELD(struct cnnc_drop, n, F_LONG), FIELD(struct cnnc_drop, ratio, F_DOUBLE), FIELD(struct cnnc_drop, seed, F_I64));
 
 /* clang-format off */
-#define TRAIN_OP(symbol, onnx_, kernel_, tag, filler, in, outs, flags_, doc_, ...)                                      \
-    static const struct kernel symbol##_kernels[] = {{.name = #kernel_, .part = "train.h", .geometry = &tag##_geometry, \
+#define TRAIN_OP(symbol, onnx_, part_, kernel_, tag, filler, in, outs, flags_, doc_, ...)                               \
+    static const struct kernel symbol##_kernels[] = {{.name = #kernel_, .part = part_, .geometry = &tag##_geometry, \
         .cost = pass_cost, .fill = filler}};                                                                            \
     const struct op symbol = {.onnx = onnx_, .doc = doc_, .attrs = train_attrs, .nattrs = COUNT(train_attrs), .min_in = in, \
         .max_in = in, .max_out = outs, .flags = OP_INTERNAL | (flags_), .kernels = symbol##_kernels, .nkernels = 1, __VA_ARGS__}
 
-TRAIN_OP(op_act_grad, "ActGrad", act_grad, act_grad, act_grad_fill, 3, 1, 0, "gradient of an activation", .grad = NULL);
-TRAIN_OP(op_channel_sum, "ChannelSum", channel_sum, planes, sum_fill, 1, 1, 0, "sum of each channel", .grad = NULL);
-TRAIN_OP(op_max_pool_grad, "MaxPoolGrad", max_pool_grad, planes, pool_grad_fill, 2, 1, 0, "gradient of a max pooling", .grad = NULL);
-TRAIN_OP(op_global_pool_grad, "GlobalPoolGrad", global_pool_grad, planes, pool_grad_fill, 1, 1, 0, "gradient of a mean over planes", .grad = NULL);
-TRAIN_OP(op_sum_to, "SumTo", sum_to, sum_to, sum_to_fill, 1, 1, 0, "sum over the axes that were broadcast", .grad = NULL);
-TRAIN_OP(op_batch_norm_train, "BatchNormTrain", batch_norm_train, batch_norm_train, batch_norm_fill, 6, 5, OP_UPDATES,
+TRAIN_OP(op_act_grad, "ActGrad", "train.h", act_grad, act_grad, act_grad_fill, 3, 1, 0, "gradient of an activation", .grad = NULL);
+TRAIN_OP(op_channel_sum, "ChannelSum", "train.h", channel_sum, planes, sum_fill, 1, 1, 0, "sum of each channel", .grad = NULL);
+TRAIN_OP(op_max_pool_grad, "MaxPoolGrad", "train.h", max_pool_grad, planes, pool_grad_fill, 2, 1, 0, "gradient of a max pooling", .grad = NULL);
+TRAIN_OP(op_global_pool_grad, "GlobalPoolGrad", "train.h", global_pool_grad, planes, pool_grad_fill, 1, 1, 0, "gradient of a mean over planes", .grad = NULL);
+TRAIN_OP(op_sum_to, "SumTo", "train.h", sum_to, sum_to, sum_to_fill, 1, 1, 0, "sum over the axes that were broadcast", .grad = NULL);
+TRAIN_OP(op_batch_norm_train, "BatchNormTrain", "train.h", batch_norm_train, batch_norm_train, batch_norm_fill, 6, 5, OP_UPDATES,
          "batch norm by the statistics of the batch", .grad = batch_norm_train_grad);
-TRAIN_OP(op_batch_norm_grad, "BatchNormGrad", batch_norm_grad, batch_norm_train, batch_norm_fill, 6, 3, 0, "gradients of a batch norm", .grad = NULL);
-TRAIN_OP(op_train_loss, "TrainLoss", train_loss, train_loss, loss_fill, 3, 3, 0, "loss and its gradient", .grad = NULL);
-TRAIN_OP(op_update, "Update", update, update, update_fill, 3, 3, OP_UPDATES, "a step of an optimiser", .grad = NULL);
-TRAIN_OP(op_take, "Take", take, take, take_fill, 2, 1, 0, "the samples that are there", .grad = NULL);
-TRAIN_OP(op_drop, "Drop", drop, drop, drop_fill, 2, 1, 0, "dropout in training", .grad = drop_grad);
+TRAIN_OP(op_batch_norm_grad, "BatchNormGrad", "train.h", batch_norm_grad, batch_norm_train, batch_norm_fill, 6, 3, 0, "gradients of a batch norm", .grad = NULL);
+TRAIN_OP(op_train_loss, "TrainLoss", "train.h", train_loss, train_loss, loss_fill, 3, 3, 0, "loss and its gradient", .grad = NULL);
+TRAIN_OP(op_update, "Update", "update.h", update, update, update_fill, 4, 3, OP_UPDATES, "a step of an optimiser", .grad = NULL);
+TRAIN_OP(op_sum_squares, "SumSquares", "update.h", sum_squares, update, update_fill, 2, 1, 0, "sum of squares", .grad = NULL);
+TRAIN_OP(op_accumulate, "Accumulate", "update.h", accumulate, accumulate, accumulate_fill, 4, 2, OP_UPDATES, "gradients of several calls", .grad = NULL);
+TRAIN_OP(op_count_samples, "CountSamples", "update.h", count_samples, accumulate, accumulate_fill, 2, 1, OP_UPDATES, "samples of several calls", .grad = NULL);
+TRAIN_OP(op_take, "Take", "train.h", take, take, take_fill, 2, 1, 0, "the samples that are there", .grad = NULL);
+TRAIN_OP(op_drop, "Drop", "train.h", drop, drop, drop_fill, 2, 1, 0, "dropout in training", .grad = drop_grad);
 /* clang-format on */

@@ -127,7 +127,7 @@ static struct tensor *alias(struct graph *g, struct node *n, struct tensor *stat
     return t;
 }
 
-static void training_mode(struct graph *g)
+static void training_mode(struct graph *g, double ratio)
 {
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
@@ -148,11 +148,15 @@ static void training_mode(struct graph *g)
             n->out[0]->name = y->name;
             y->name = name;
             node_remove(g, n);
+        } else if (is(n, "Dropout") && (ratio == 0 || attr_f(n, "ratio") == 0)) {
+            replace_tensor(g, n->out[0], n->in[0]);
+            node_remove(g, n);
+            i--;
         } else if (is(n, "Dropout")) {
             struct node *m = instead(g, n, "Drop");
             node_input(g, m, n->in[0]);
             node_input(g, m, g->grad->step);
-            set_attr_f(g, m, "a", attr_f(n, "ratio"));
+            set_attr_f(g, m, "a", ratio > 0 ? ratio : attr_f(n, "ratio"));
             set_attr_i(g, m, "seed", (int64_t)(g->seed + (uint64_t)i));
             replace_tensor(g, n->out[0], grad_output(g, m, n->out[0]));
             node_remove(g, n);
@@ -285,31 +289,81 @@ static bool backward(struct graph *g, int forward)
     return true;
 }
 
-static struct tensor *moment(struct graph *g, const struct tensor *w, const char *name)
+static struct tensor *state(struct graph *g, const char *name, enum dtype dtype, int rank, const int64_t *dim)
 {
-    struct tensor *t = tensor_shaped(g, arena_printf(&g->arena, "%s.%s", w->name, name), T_STATE, w->dtype, w->rank, w->dim);
+    struct tensor *t = tensor_shaped(g, name, T_STATE, dtype, rank, dim);
     t->moment = true;
     t->offset = g->state_bytes;
-    t->bytes = w->bytes;
+    t->bytes = tensor_count(t) * (int64_t)dtype_size(dtype);
     g->state_bytes += (t->bytes + 63) / 64 * 64;
     return t;
 }
 
-static int update_kind(const struct train *t)
+static struct tensor *moment(struct graph *g, const struct tensor *w, const char *name)
 {
-    if (strcmp(t->optimizer, "adam") == 0)
-        return CNNC_UPDATE_ADAM;
-    if (strcmp(t->optimizer, "adamw") == 0)
-        return CNNC_UPDATE_ADAMW;
-    if (strcmp(t->optimizer, "rmsprop") == 0)
-        return CNNC_UPDATE_RMSPROP;
-    return t->momentum == 0 ? CNNC_UPDATE_SGD : t->nesterov ? CNNC_UPDATE_NESTEROV : CNNC_UPDATE_MOMENTUM;
+    return state(g, arena_printf(&g->arena, "%s.%s", w->name, name), w->dtype, w->rank, w->dim);
+}
+
+/* What the optimiser keeps of a parameter, under PyTorch's names. */
+static const struct optimizer {
+    const char *name;
+    int kind;
+    const char *moment[2];
+} optimizers[] = {
+    {"adam", CNNC_UPDATE_ADAM, {"exp_avg", "exp_avg_sq"}},
+    {"adamw", CNNC_UPDATE_ADAMW, {"exp_avg", "exp_avg_sq"}},
+    {"rmsprop", CNNC_UPDATE_RMSPROP_MOMENTUM, {"square_avg", "momentum_buffer"}},
+    {"rmsprop", CNNC_UPDATE_RMSPROP, {"square_avg", NULL}},
+    {"sgd", CNNC_UPDATE_NESTEROV, {"momentum_buffer", NULL}},
+    {"sgd", CNNC_UPDATE_MOMENTUM, {"momentum_buffer", NULL}},
+    {"sgd", CNNC_UPDATE_SGD, {NULL, NULL}},
+};
+
+static const struct optimizer *optimizer_of(const struct train *t)
+{
+    size_t i = 0;
+    while (strcmp(optimizers[i].name, t->optimizer) != 0 || (t->momentum == 0 && optimizers[i].moment[0] &&
+                                                             strcmp(optimizers[i].moment[optimizers[i].moment[1] != NULL], "momentum_buffer") == 0) ||
+           (optimizers[i].kind == CNNC_UPDATE_NESTEROV && !t->nesterov))
+        i++;
+    return &optimizers[i];
+}
+
+/* Several calls make one step: the gradient becomes the mean over the samples of all. */
+static struct tensor *accumulated(struct graph *g, const struct train *t, const struct tensor *w, struct tensor *d, struct tensor *samples)
+{
+    struct node *n = node_new(g, op_by_onnx("Accumulate"), arena_printf(&g->arena, "%s.accumulate", w->name));
+    node_input(g, n, d);
+    node_input(g, n, g->grad->count);
+    node_input(g, n, g->grad->step);
+    node_input(g, n, samples);
+    set_attr_i(g, n, "calls", t->accumulate);
+    struct tensor *mean = grad_output(g, n, w);
+    alias(g, n, moment(g, w, "grad_sum"));
+    return mean;
 }
 
 static void append_updates(struct graph *g, const struct train *t)
 {
-    const int kind = update_kind(t), tensors = g->grad->tensors;
-    const bool adam = kind == CNNC_UPDATE_ADAM || kind == CNNC_UPDATE_ADAMW;
+    const struct optimizer *o = optimizer_of(t);
+    const bool adam = strncmp(o->name, "adam", 4) == 0;
+    const int tensors = g->grad->tensors;
+    struct tensor *norm = NULL, *samples = t->accumulate > 1 ? state(g, "samples", t->in_double ? DT_F64 : DT_F32, 0, NULL) : NULL;
+    for (int i = 0; i < tensors; i++) {
+        struct tensor *w = g->tensor[i], *d = grad_of(g, w);
+        if (w->kind != T_STATE || !w->trainable || !d)
+            continue;
+        if (samples)
+            g->grad->of[i] = d = accumulated(g, t, w, d, samples);
+        if (t->clip > 0) {
+            struct node *n = node_new(g, op_by_onnx("SumSquares"), arena_printf(&g->arena, "%s.norm", w->name));
+            node_input(g, n, d);
+            node_input(g, n, norm);
+            norm = node_output(g, n, n->name);
+            tensor_set_shape(norm, 0, NULL);
+            norm->dtype = DT_F64;
+        }
+    }
     for (int i = 0; i < tensors; i++) {
         struct tensor *w = g->tensor[i], *d = grad_of(g, w);
         if (w->kind != T_STATE || !w->trainable || !d)
@@ -319,20 +373,27 @@ static void append_updates(struct graph *g, const struct train *t)
         node_input(g, n, d);
         node_input(g, n, g->grad->rate);
         node_input(g, n, g->grad->step);
+        node_input(g, n, norm);
         alias(g, n, w);
-        if (kind != CNNC_UPDATE_SGD)
-            alias(g, n, moment(g, w, adam ? "exp_avg" : kind == CNNC_UPDATE_RMSPROP ? "square_avg" : "momentum_buffer"));
-        if (adam)
-            alias(g, n, moment(g, w, "exp_avg_sq"));
-        while (n->nout < 3) { /* the kernel looks at all three */
-            struct tensor *none = grad_output(g, n, w);
-            none->base = w;
-        }
-        set_attr_i(g, n, "kind", kind);
-        set_attr_f(g, n, "a", adam ? t->beta1 : kind == CNNC_UPDATE_RMSPROP ? t->alpha : t->momentum);
-        set_attr_f(g, n, "b", t->beta2);
+        for (int k = 0; k < 2; k++) /* the kernel looks at all three */
+            if (o->moment[k])
+                alias(g, n, moment(g, w, o->moment[k]));
+            else
+                grad_output(g, n, w)->base = w;
+        set_attr_i(g, n, "kind", o->kind);
+        set_attr_f(g, n, "a", adam ? t->beta1 : strcmp(o->name, "rmsprop") == 0 ? t->alpha : t->momentum);
+        set_attr_f(g, n, "b", adam ? t->beta2 : t->momentum);
         set_attr_f(g, n, "epsilon", t->epsilon);
         set_attr_f(g, n, "decay", w->rank > 1 || t->decay_all ? t->decay : 0);
+        set_attr_f(g, n, "clip", t->clip);
+        set_attr_i(g, n, "calls", t->accumulate);
+    }
+    if (samples) {
+        struct node *n = node_new(g, op_by_onnx("CountSamples"), "samples.count");
+        node_input(g, n, g->grad->count);
+        node_input(g, n, g->grad->step);
+        alias(g, n, samples);
+        set_attr_i(g, n, "calls", t->accumulate);
     }
 }
 
@@ -349,7 +410,7 @@ bool pass_grad(struct graph *g, struct options *o)
     grad.step = scalar_input(g, "step", DT_I64);
     grad.rate = scalar_input(g, "rate", t->in_double ? DT_F64 : DT_F32);
     if (!t->evaluates)
-        training_mode(g);
+        training_mode(g, t->dropout);
     take_samples(g, inputs);
     const int forward = g->nodes;
     grad.tensors = g->tensors;

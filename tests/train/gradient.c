@@ -54,7 +54,7 @@ static int check(int samples)
             const double h = 1e-5 * fmax(1, fabs(start[i]));
             const double wide = (loss_at(samples, i, start[i] + h) - loss_at(samples, i, start[i] - h)) / (2 * h);
             const double near = (loss_at(samples, i, start[i] + h / 4) - loss_at(samples, i, start[i] - h / 4)) / (h / 2);
-            const double apart = fabs(gradient[i] - near), error = apart < 1e-9 ? 0 : apart / fmax(fabs(near), 1e-3 * largest);
+            const double apart = fabs(gradient[i] - near), error = apart < 1e-10 ? 0 : apart / fmax(fabs(near), 1e-3 * largest);
             if (fabs(wide - near) > 1e-4 * fmax(fabs(near), largest)) {
                 kinks++;
                 continue;
