@@ -118,6 +118,9 @@ demo: all
 bench: all
 	@CC="$(CC)" tests/bench/bench
 
+bench-train: all
+	@CC="$(CC)" python3 tests/bench/train.py
+
 # ---- installation --------------------------------------------------------------------------------------------------
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -141,7 +144,8 @@ help:
 	@echo 'make test-full       all of them, those too that take long; installs compilers for other machines'
 	@echo 'make test-packages   installs what the tests for other machines need, and ONNX Runtime'
 	@echo 'make bench           cnnc against ONNX Runtime (needs node and npm)'
+	@echo 'make bench-train     training steps against PyTorch (needs python3-torch)'
 	@echo 'make install         into PREFIX=$(PREFIX), under DESTDIR if that is set; make uninstall'
 	@echo 'make clean'
 
-.PHONY: all asan check test test-full test-packages demo bench install uninstall clean help
+.PHONY: all asan check test test-full test-packages demo bench bench-train install uninstall clean help

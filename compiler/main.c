@@ -239,7 +239,8 @@ static struct graph *compile_train(struct options *o, struct diag *d, bool evalu
 {
     struct options t = *o;
     t.train.evaluates = evaluates;
-    t.target.block = 1;
+    t.target.train = true;
+    t.target.block = t.train.in_double ? 1 : o->target.block;
     t.target.fuse = false;
     t.weights = NULL;
     for (int again = 0;; again++) { /* the batch may stand in the network's own text */

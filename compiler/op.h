@@ -71,6 +71,7 @@ struct target {
     bool fuse;
     double max_error;
     double max_weights; /* packed weights at most so many times the parameters */
+    bool train;        /* a graph of training: weights change, and are packed in the run */
     bool train_double; /* training in double, to check gradients */
 };
 

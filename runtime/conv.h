@@ -32,7 +32,8 @@ enum cnnc_stage_op {
     CNNC_ST_HSWISH,    /* v * min(max(v / 6 + 1/2, 0), 1) */
     CNNC_ST_GELU,      /* v / 2 * (1 + erf(v / sqrt 2)) */
     CNNC_ST_GELU_TANH, /* the tanh approximation of it */
-    CNNC_ST_SOFTPLUS   /* log(1 + exp(v)) */
+    CNNC_ST_SOFTPLUS,  /* log(1 + exp(v)) */
+    CNNC_ST_MASK       /* operand > 0 ? v : 0, an operand as for CNNC_ST_ADD: the gradient of relu */
 };
 
 struct cnnc_stage {
@@ -79,12 +80,15 @@ struct cnnc_conv {
 
 CNNC_INLINE int cnnc_stage_operands(int op)
 {
-    return op == CNNC_ST_SCALE ? 2 : op == CNNC_ST_ADD || op == CNNC_ST_MUL || op == CNNC_ST_PRELU;
+    return op == CNNC_ST_SCALE ? 2 : op == CNNC_ST_ADD || op == CNNC_ST_MUL || op == CNNC_ST_MASK || op == CNNC_ST_PRELU;
 }
-CNNC_INLINE int cnnc_stage_is_tensor(int op) { return op == CNNC_ST_ADD || op == CNNC_ST_MUL; }
+CNNC_INLINE int cnnc_stage_is_tensor(int op) { return op == CNNC_ST_ADD || op == CNNC_ST_MUL || op == CNNC_ST_MASK; }
 
 /* Cheap enough to be unrolled over a whole register tile. */
-CNNC_INLINE int cnnc_stage_is_cheap(int op) { return op <= CNNC_ST_LEAKY || op == CNNC_ST_HSIGMOID || op == CNNC_ST_HSWISH; }
+CNNC_INLINE int cnnc_stage_is_cheap(int op)
+{
+    return op <= CNNC_ST_LEAKY || op == CNNC_ST_HSIGMOID || op == CNNC_ST_HSWISH || op == CNNC_ST_MASK;
+}
 
 /* Written out, as in epilogue.h, to be folded away. */
 CNNC_INLINE int cnnc_epilogue_is_cheap(const struct cnnc_epilogue *e)
@@ -98,6 +102,7 @@ CNNC_INLINE int cnnc_stage_zero(const struct cnnc_stage *s, int zero)
 {
     switch (s->op) {
     case CNNC_ST_MUL:
+    case CNNC_ST_MASK:
     case CNNC_ST_SCALE: return 1; /* padding of the operand is zero */
     case CNNC_ST_CLAMP: return zero && s->a <= 0 && s->b >= 0;
     case CNNC_ST_HSIGMOID: return zero && s->b <= 0;

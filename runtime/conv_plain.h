@@ -25,6 +25,7 @@ CNNC_INLINE float cnnc_stage_scalar(const struct cnnc_stage *s, float v, const f
     switch (s->op) {
     case CNNC_ST_ADD: return v + *p;
     case CNNC_ST_MUL: return v * *p;
+    case CNNC_ST_MASK: return *p > 0 ? v : 0;
     case CNNC_ST_SCALE: return v * *p + *q;
     case CNNC_ST_PRELU: return v < 0 ? v * *p : v;
     case CNNC_ST_CLAMP: return v < s->a ? s->a : v > s->b ? s->b : v;

@@ -13,6 +13,7 @@ CNNC_INLINE cnnc_vf CNNC_FN(cnnc_stage)(const struct cnnc_stage *s, cnnc_vf v, c
     switch (s->op) {
     case CNNC_ST_ADD: return CNNC_VADD(v, CNNC_VLOAD(p));
     case CNNC_ST_MUL: return CNNC_VMUL(v, CNNC_VLOAD(p));
+    case CNNC_ST_MASK: return CNNC_VSELECT(CNNC_VGT(CNNC_VLOAD(p), zero), v, zero);
     case CNNC_ST_SCALE: return CNNC_VFMA(v, CNNC_VLOAD(p), CNNC_VLOAD(q));
     case CNNC_ST_PRELU: return CNNC_VSELECT(CNNC_VLT(v, zero), CNNC_VMUL(v, CNNC_VLOAD(p)), v);
     case CNNC_ST_CLAMP:

@@ -5,6 +5,7 @@
 #ifndef CNNC_TRAIN_TYPES_H
 #define CNNC_TRAIN_TYPES_H
 #include "base.h"
+#include "conv.h"
 
 /* Gradient of an activation from its operand x, its result y and dy: in dy, x or NULL, y or NULL; out dx. */
 enum cnnc_act { CNNC_ACT_RELU, CNNC_ACT_LEAKY, CNNC_ACT_SIGMOID, CNNC_ACT_TANH, CNNC_ACT_CLIP, CNNC_ACT_SWISH, CNNC_ACT_ELU,
@@ -32,6 +33,25 @@ struct cnnc_sum_to {
 struct cnnc_batch_norm_train {
     long n, c, plane;
     double epsilon, momentum; /* running = momentum * running + (1 - momentum) * batch */
+};
+
+/* The same on blocked tensors, in two steps each; `parts` has for every sample and channel block two vectors of B sums.
+ * cnnc_plane_moments: in x; out parts: mean, sum of squared differences from it.
+ * cnnc_batch_norm_blocked: in x, scale, bias, running mean, running variance, count, parts, operands of stages; out as above.
+ * cnnc_batch_norm_sums: in dy, x, mean; out parts: sum of dy, sum of dy * (x - mean).
+ * cnnc_batch_norm_grad_blocked: in dy, x, scale, mean, 1 / deviation, count, parts; out dx, dscale, dbias. */
+struct cnnc_norm_blocked {
+    int n, c, d, h, w;
+    struct cnnc_view x, y, add; /* x: of x; y: of y, or of dx; add: of a stage's tensor, or of dy */
+    double epsilon, momentum;
+    struct cnnc_epilogue ep;    /* literal */
+};
+
+/* What is done to each element of a blocked tensor: in x, operands of stages; out y. Sums per channel: in x; out sums [c]. */
+struct cnnc_stages {
+    int n, c, d, h, w;
+    struct cnnc_view x, y, add;
+    struct cnnc_epilogue ep;    /* literal */
 };
 
 /* Losses and their gradients at once. in x, labels or targets, count; out losses (1), gradient of x, right answers (1, classes only). */

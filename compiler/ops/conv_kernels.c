@@ -59,13 +59,26 @@ void conv_shape(const struct node *n, const struct tensor *from, const struct te
         .pw = (int)p[2], .x = view_of(from), .y = view_of(to)};
 }
 
+static bool is_gradient(const struct node *n) { return n->op == &op_conv_grad_input; }
+
+static void fill_as_is(const struct node *n, struct cnnc_conv *c)
+{
+    conv_shape(n, n->in[0], n->pool ? n->pool_in : n->out[0], c);
+    c->y = view_of(n->out[0]);
+    fill_epilogue(n, &c->ep, &c->add);
+}
+
+/* The gradient of the input of a convolution of stride 1 is one, too, of the gradient with the weights turned round. */
 void conv_fill(const struct node *n, void *geometry, const struct target *target)
 {
     (void)target;
     struct cnnc_conv *c = geometry;
-    conv_shape(n, n->in[0], n->pool ? n->pool_in : n->out[0], c);
-    c->y = view_of(n->out[0]);
-    fill_epilogue(n, &c->ep, &c->add);
+    fill_as_is(n, c);
+    if (is_gradient(n)) {
+        c->pd = c->dd * (c->kd - 1) - c->pd;
+        c->ph = c->dh * (c->kh - 1) - c->ph;
+        c->pw = c->dw * (c->kw - 1) - c->pw;
+    }
     cnnc_conv_plan(c);
 }
 
@@ -73,9 +86,19 @@ void conv_fill(const struct node *n, void *geometry, const struct target *target
 
 static bool known(const struct tensor *t) { return tensor_is_const(t) || (t->def && t->def->folded); }
 
-static bool is_float(const struct node *n)
+/* Float, with weights that can be packed: ahead, or (in training) in the run. */
+static bool is_float(const struct node *n, const struct target *t)
 {
-    return n->in[0]->dtype == DT_F32 && known(n->in[1]) && (!input(n, 2) || known(n->in[2]));
+    return n->in[0]->dtype == DT_F32 && (t->train || (known(n->in[1]) && (!input(n, 2) || known(n->in[2]))));
+}
+
+static bool is_convolution(const struct node *n, const struct target *t)
+{
+    struct cnnc_conv c;
+    if (t->block != 16 || !is_float(n, t))
+        return false;
+    conv_fill(n, &c, t);
+    return !is_gradient(n) || (c.sd == 1 && c.sh == 1 && c.sw == 1 && c.pd >= 0 && c.ph >= 0 && c.pw >= 0);
 }
 
 static double macs(const struct node *n)
@@ -90,15 +113,14 @@ static void padding_halo(const struct node *n, int i, int before[3], int after[3
 {
     if (i != 0)
         return;
-    const struct tensor *out = n->pool ? n->pool_in : n->out[0];
-    const struct extent5 x = extent5(n->in[0]), y = extent5(out);
-    int64_t k[3], s[3], d[3], p[3];
-    const int in[3] = {x.d, x.h, x.w}, size[3] = {y.d, y.h, y.w};
-    window_at(n, k, s, d, p);
-    for (int a = 0; a < 3; a++) {
-        before[a] = (int)p[a];
-        after[a] = (int)MAX(0, (size[a] - 1) * s[a] + d[a] * (k[a] - 1) + 1 - in[a] - p[a]);
-    }
+    struct cnnc_conv c;
+    conv_fill(n, &c, NULL);
+    before[0] = c.pd;
+    before[1] = c.ph;
+    before[2] = c.pw;
+    after[0] = MAX(0, (c.od - 1) * c.sd + c.dd * (c.kd - 1) + 1 - c.id - c.pd);
+    after[1] = MAX(0, (c.oh - 1) * c.sh + c.dh * (c.kh - 1) + 1 - c.ih - c.ph);
+    after[2] = MAX(0, (c.ow - 1) * c.sw + c.dw * (c.kw - 1) + 1 - c.iw - c.pw);
 }
 
 static int64_t blocks_of(int64_t channels, const struct target *t) { return (channels + t->block - 1) / t->block * t->block; }
@@ -108,14 +130,14 @@ static void prepare_blocked(struct graph *g, struct node *n, const struct target
     struct cnnc_conv c;
     conv_fill(n, &c, target);
     const int64_t channels = blocks_of(c.oc, target);
-    pack_weights(g, n, 1, form, &c);
+    pack_weights(g, n, 1, form, is_gradient(n) && strcmp(form, "transposed") != 0, &c);
     pack_vector(g, n, 2, channels);
     pack_stage_vectors(g, n, channels);
 }
 
 /* ---- direct ----------------------------------------------------------------------------------------------------- */
 
-static bool direct_match(const struct node *n, const struct target *t) { return t->block == 16 && is_float(n); }
+static bool direct_match(const struct node *n, const struct target *t) { return is_convolution(n, t); }
 
 static double direct_cost(const struct node *n, const struct target *t)
 {
@@ -133,7 +155,7 @@ static void direct_prepare(struct graph *g, struct node *n, const struct target 
 
 static bool first_match(const struct node *n, const struct target *t)
 {
-    return t->block == 16 && is_float(n) && n->in[0]->dim[1] <= 4 && attr_i(n, "group") == 1;
+    return is_convolution(n, t) && n->in[0]->dim[1] <= 4 && attr_i(n, "group") == 1;
 }
 
 static double first_cost(const struct node *n, const struct target *t)
@@ -155,7 +177,7 @@ static void first_prepare(struct graph *g, struct node *n, const struct target *
 static bool depthwise_match(const struct node *n, const struct target *t)
 {
     const int64_t groups = attr_i(n, "group");
-    return t->block == 16 && is_float(n) && groups > 1 && groups == n->in[0]->dim[1] && groups == n->out[0]->dim[1];
+    return is_convolution(n, t) && groups > 1 && groups == n->in[0]->dim[1] && groups == n->out[0]->dim[1];
 }
 
 static double depthwise_cost(const struct node *n, const struct target *t)
@@ -179,7 +201,7 @@ static void depthwise_prepare(struct graph *g, struct node *n, const struct targ
 static bool winograd_match(const struct node *n, const struct target *t)
 {
     struct cnnc_conv c;
-    if (t->block != 16 || !t->winograd || !is_float(n) || n->in[0]->rank != 4 || attr_i(n, "group") != 1)
+    if (!t->winograd || !is_convolution(n, t) || n->in[0]->rank != 4 || attr_i(n, "group") != 1)
         return false;
     conv_fill(n, &c, t);
     return c.kh == 3 && c.kw == 3 && c.sh == 1 && c.sw == 1 && c.dh == 1 && c.dw == 1 && c.ic >= 16 && c.oc >= 16 &&
@@ -363,7 +385,7 @@ static bool train64_match(const struct node *n, const struct target *t) { return
 static double train_cost(const struct node *n, const struct target *t)
 {
     (void)t;
-    return 3e-7 + macs(n) / 20e9;
+    return 3e-7 + macs(n) / 10e9;
 }
 static size_t train32_scratch(const void *g) { return cnnc_conv_train_scratch(g, sizeof(float)); }
 static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g, sizeof(double)); }
@@ -371,21 +393,31 @@ static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g,
     {.name = "conv_train", .part = "conv_train.h", .geometry = &conv_geometry, .match = train##bits##_match,            \
      .cost = train_cost, .prepare = plain_prepare, .fill = conv_fill, .scratch = train##bits##_scratch}
 
+/* clang-format off */
+#define BLOCKED .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true
+#define DIRECT                                                                                                          \
+    {.name = "conv_direct", .part = "conv_direct.h", .geometry = &conv_geometry, BLOCKED, .match = direct_match,        \
+     .cost = direct_cost, .halo = padding_halo, .prepare = direct_prepare, .fill = conv_fill}
+#define FIRST                                                                                                           \
+    {.name = "conv_first", .part = "conv_first.h", .geometry = &conv_geometry, .in_layout = LAYOUT_PLAIN,               \
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = first_match, .cost = first_cost,           \
+     .prepare = first_prepare, .fill = first_fill, .scratch = first_scratch}
+#define WINOGRAD4                                                                                                       \
+    {.name = "conv_winograd", .algorithm = "F(4x4, 3x3)", .arithmetic = 36.0 / 144, .part = "conv_winograd.h",          \
+     .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd4_cost, .weights = winograd4_weights, .prepare = winograd4_prepare,       \
+     .fill = winograd4_fill, .scratch = winograd_scratch}
+#define WINOGRAD2                                                                                                       \
+    {.name = "conv_winograd", .algorithm = "F(2x2, 3x3)", .arithmetic = 16.0 / 36, .part = "conv_winograd.h",           \
+     .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd2_cost, .weights = winograd2_weights, .prepare = winograd2_prepare,       \
+     .fill = winograd2_fill, .scratch = winograd_scratch}
+#define DEPTHWISE                                                                                                       \
+    {.name = "depthwise", .part = "depthwise.h", .geometry = &conv_geometry, BLOCKED, .match = depthwise_match,         \
+     .cost = depthwise_cost, .halo = padding_halo, .prepare = depthwise_prepare, .fill = depthwise_fill}
+/* clang-format on */
+
 const struct kernel conv_kernels[CONV_KERNELS] = {
     TRAIN(32), TRAIN(64),
-    {.name = "conv_direct", .part = "conv_direct.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = direct_match, .cost = direct_cost,
-     .halo = padding_halo, .prepare = direct_prepare, .fill = conv_fill},
-    {.name = "conv_first", .part = "conv_first.h", .geometry = &conv_geometry, .in_layout = LAYOUT_PLAIN,
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = first_match, .cost = first_cost,
-     .prepare = first_prepare, .fill = first_fill, .scratch = first_scratch},
-    {.name = "conv_winograd", .algorithm = "F(4x4, 3x3)", .arithmetic = 36.0 / 144, .part = "conv_winograd.h", .geometry = &conv_geometry,
-     .in_layout = LAYOUT_BLOCKED,
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = winograd_match, .cost = winograd4_cost,
-     .weights = winograd4_weights, .prepare = winograd4_prepare, .fill = winograd4_fill, .scratch = winograd_scratch},
-    {.name = "conv_winograd", .algorithm = "F(2x2, 3x3)", .arithmetic = 16.0 / 36, .part = "conv_winograd.h", .geometry = &conv_geometry,
-     .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = winograd_match, .cost = winograd2_cost,
-     .weights = winograd2_weights, .prepare = winograd2_prepare, .fill = winograd2_fill, .scratch = winograd_scratch},
+    DIRECT, FIRST, WINOGRAD4, WINOGRAD2,
     {.name = "conv_winograd_pool", .algorithm = "F(4x4, 3x3)", .arithmetic = 36.0 / 144, .part = "conv_winograd.h", .geometry = &pool_geometry,
      .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true,
      .match = winograd_pool_match, .cost = winograd4_cost, .weights = winograd4_weights, .prepare = winograd4_prepare,
@@ -401,18 +433,17 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
     {.name = "conv_first_pool", .part = "conv_pool.h", .geometry = &pool_geometry, .in_layout = LAYOUT_PLAIN,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true, .match = first_match,
      .cost = first_cost, .prepare = first_prepare, .fill = first_pool_fill, .scratch = first_pool_scratch},
-    {.name = "depthwise", .part = "depthwise.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = depthwise_match, .cost = depthwise_cost,
-     .halo = padding_halo, .prepare = depthwise_prepare, .fill = depthwise_fill},
+    DEPTHWISE,
     {.part = "conv_plain.h", .geometry = &conv_geometry, .epilogue = true, .views = true, .match = plain_match,
      .cost = plain_cost, .prepare = plain_prepare, .fill = conv_fill, .name_of = plain_name, .run = plain_run},
 };
 
-static bool transpose_match(const struct node *n, const struct target *t) { return t->block == 16 && is_float(n); }
+static bool transpose_match(const struct node *n, const struct target *t) { return t->block == 16 && is_float(n, t); }
 
 static void transpose_fill(const struct node *n, void *geometry, const struct target *t)
 {
-    conv_fill(n, geometry, t);
+    (void)t;
+    fill_as_is(n, geometry);
     cnnc_conv_transpose_plan(geometry);
 }
 
@@ -429,7 +460,7 @@ static void transpose_halo(const struct node *n, int i, int before[3], int after
     struct cnnc_conv c;
     if (i != 0)
         return;
-    conv_fill(n, &c, NULL);
+    fill_as_is(n, &c);
     cnnc_conv_transpose_halo(&c, &before[2], &after[2]);
 }
 
@@ -438,10 +469,32 @@ static void transpose_prepare(struct graph *g, struct node *n, const struct targ
     prepare_blocked(g, n, t, "transposed");
 }
 
+#define TRANSPOSE                                                                                                      \
+    {.name = "conv_transpose", .part = "conv_transpose.h", .geometry = &conv_geometry, BLOCKED, .match = transpose_match, \
+     .cost = transpose_cost, .halo = transpose_halo, .prepare = transpose_prepare, .fill = transpose_fill}
+
 const struct kernel conv_transpose_kernels[CONV_TRANSPOSE_KERNELS] = {
-    {.name = "conv_transpose", .part = "conv_transpose.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = transpose_match, .cost = transpose_cost,
-     .halo = transpose_halo, .prepare = transpose_prepare, .fill = transpose_fill},
+    TRANSPOSE,
     {.part = "conv_plain.h", .geometry = &conv_geometry, .epilogue = true, .views = true, .match = plain_match,
      .cost = plain_cost, .prepare = plain_prepare, .fill = conv_fill, .name_of = plain_name, .run = plain_run},
+};
+
+/* ---- gradient of the input ------------------------------------------------------------------------------------------ */
+
+static bool single_match(const struct node *n, const struct target *t) { (void)n; return !t->train_double; }
+static bool double_match(const struct node *n, const struct target *t) { (void)n; return t->train_double; }
+
+static void gradient_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    (void)target;
+    conv_shape(n, n->out[0], n->in[0], geometry);
+}
+static size_t gradient32_scratch(const void *g) { return cnnc_conv_grad_input_scratch(g, sizeof(float)); }
+static size_t gradient64_scratch(const void *g) { return cnnc_conv_grad_input_scratch(g, sizeof(double)); }
+#define GRADIENT(bits, matches)                                                                                        \
+    {.name = "conv_grad_input", .part = "conv_train.h", .geometry = &conv_geometry, .match = matches, .cost = train_cost, \
+     .fill = gradient_fill, .scratch = gradient##bits##_scratch}
+
+const struct kernel conv_gradient_kernels[CONV_GRADIENT_KERNELS] = {
+    GRADIENT(32, single_match), GRADIENT(64, double_match), DIRECT, FIRST, WINOGRAD4, WINOGRAD2, DEPTHWISE, TRANSPOSE,
 };

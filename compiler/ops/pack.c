@@ -1,14 +1,18 @@
 /* PackConv: a convolution's weights in the order in which a kernel reads them. PackVector: one value per channel, padded to
- * whole blocks. Nodes on parameters, made by a kernel's prepare; in inference they fold when the weights are written. */
+ * whole blocks. Nodes on parameters, made by a kernel's prepare; in inference they fold when the weights are written, in training
+ * they run once a step. */
 #include "pack.h"
 
 #include <string.h>
 
 #include "../../runtime/conv_plan.h"
+#include "../../runtime/pack_types.h"
+#include "generic.h"
 
 static const struct attr_def conv_attrs[] = {
     {"form", NULL, A_STRING, 0, 0, NULL, "the packing: one of the table below"},
     {"geometry", NULL, A_INTS, 0, 0, NULL, "groups, ic, oc, kd, kh, kw, ic_tail"},
+    {"turned", NULL, A_BOOL, 0, 0, NULL, "for the gradient: [IC][OC / groups], the last tap first"},
 };
 
 typedef void pack_fn(const struct cnnc_conv *g, const float *w, float *packed);
@@ -33,13 +37,15 @@ static const struct form {
     const char *name;
     pack_fn *pack;
     size_fn *size;
+    enum cnnc_pack_form form; /* in the run */
+    bool swapped;
 } forms[] = {
-    {"direct", cnnc_pack_conv, cnnc_pack_conv_size},
-    {"first", cnnc_pack_conv_first, cnnc_pack_conv_first_size},
-    {"transposed", cnnc_pack_conv_transpose, cnnc_pack_conv_size},
-    {"winograd2", pack_winograd2, size_winograd2},
-    {"winograd4", pack_winograd4, size_winograd4},
-    {"depthwise", cnnc_pack_depthwise, cnnc_pack_depthwise_size},
+    {"direct", cnnc_pack_conv, cnnc_pack_conv_size, CNNC_PACK_DIRECT, false},
+    {"first", cnnc_pack_conv_first, cnnc_pack_conv_first_size, CNNC_PACK_FIRST, false},
+    {"transposed", cnnc_pack_conv_transpose, cnnc_pack_conv_size, CNNC_PACK_DIRECT, true},
+    {"winograd2", pack_winograd2, size_winograd2, CNNC_PACK_WINOGRAD2, false},
+    {"winograd4", pack_winograd4, size_winograd4, CNNC_PACK_WINOGRAD4, false},
+    {"depthwise", cnnc_pack_depthwise, cnnc_pack_depthwise_size, CNNC_PACK_DEPTHWISE, false},
 };
 
 static const struct form *find_form(const char *name)
@@ -66,14 +72,49 @@ static bool conv_infer(struct graph *g, struct node *n)
     return true;
 }
 
+/* [IC][OC / groups][taps], the last tap first, as [OC][IC / groups][taps]. */
+static float *turn(const struct cnnc_conv *c, const float *w)
+{
+    const int icg = c->ic / c->groups, ocg = c->oc / c->groups, taps = c->kd * c->kh * c->kw;
+    float *to = xmalloc(sizeof *to * ((size_t)c->oc * (size_t)icg * (size_t)taps + 1)), *p = to;
+    for (int o = 0; o < c->oc; o++)
+        for (int i = 0; i < icg; i++)
+            for (int t = taps - 1; t >= 0; t--)
+                *p++ = w[((ptrdiff_t)(o / ocg * icg + i) * ocg + o % ocg) * taps + t];
+    return to;
+}
+
 static void conv_run(const struct node *n, const void *geometry, const void *const in[], void *const out[])
 {
     (void)geometry;
     const struct cnnc_conv c = geometry_of(n);
-    find_form(attr_s(n, "form"))->pack(&c, in[0], out[0]);
+    float *turned = attr_i(n, "turned") ? turn(&c, in[0]) : NULL;
+    find_form(attr_s(n, "form"))->pack(&c, turned ? turned : in[0], out[0]);
+    free(turned);
 }
 
-static const struct kernel conv_kernels[] = {{.name = "pack_conv", .run = conv_run}};
+static void conv_fill_pack(const struct node *n, void *geometry, const struct target *target)
+{
+    const struct cnnc_conv c = geometry_of(n);
+    const struct form *f = find_form(attr_s(n, "form"));
+    const bool turned = attr_i(n, "turned");
+    (void)target;
+    *(struct cnnc_pack *)geometry = (struct cnnc_pack){f->form, turned || f->swapped, turned, c.groups, c.ic, c.oc, c.kd, c.kh, c.kw, c.ic_tail};
+}
+
+/* What packing costs where it runs: reads and writes in small pieces. */
+static double pack_cost(const struct node *n, const struct target *target)
+{
+    (void)target;
+    return 2e-7 + 1e-9 * (double)tensor_count(n->in[0]) + 3e-10 * (double)tensor_count(n->out[0]);
+}
+
+GEOMETRY(pack, FIELD_LIT(struct cnnc_pack, form, F_INT), FIELD_LIT(struct cnnc_pack, swapped, F_INT),
+         FIELD_LIT(struct cnnc_pack, turned, F_INT), FIELD(struct cnnc_pack, groups, F_INT), FIELD(struct cnnc_pack, ic, F_INT),
+         FIELD(struct cnnc_pack, oc, F_INT), FIELD(struct cnnc_pack, kd, F_INT), FIELD(struct cnnc_pack, kh, F_INT),
+         FIELD(struct cnnc_pack, kw, F_INT), FIELD(struct cnnc_pack, ic_tail, F_INT));
+static const struct kernel conv_kernels[] = {
+    {.name = "pack", .part = "pack.h", .geometry = &pack_geometry, .cost = pack_cost, .fill = conv_fill_pack, .run = conv_run}};
 const struct op op_pack_conv = {
     .onnx = "PackConv", .doc = "weights as a kernel reads them", .attrs = conv_attrs, .nattrs = COUNT(conv_attrs),
     .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .infer = conv_infer, .kernels = conv_kernels,
@@ -96,19 +137,28 @@ static void vector_run(const struct node *n, const void *geometry, const void *c
     memcpy(out[0], in[0], sizeof(float) * (size_t)tensor_count(n->in[0])); /* the rest is zero */
 }
 
-static const struct kernel vector_kernels[] = {{.name = "pack_vector", .run = vector_run}};
+static void vector_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    (void)target;
+    *(struct cnnc_pack_vector *)geometry = (struct cnnc_pack_vector){(long)tensor_count(n->in[0]), (long)attr_i(n, "size")};
+}
+
+GEOMETRY(pack_vector, FIELD(struct cnnc_pack_vector, n, F_LONG), FIELD(struct cnnc_pack_vector, size, F_LONG));
+static const struct kernel vector_kernels[] = {{.name = "pack_vector", .part = "pack.h", .geometry = &pack_vector_geometry,
+                                                .cost = pack_cost, .fill = vector_fill, .run = vector_run}};
 const struct op op_pack_vector = {
     .onnx = "PackVector", .doc = "a vector padded to whole blocks", .attrs = vector_attrs,
     .nattrs = COUNT(vector_attrs), .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .infer = vector_infer,
     .kernels = vector_kernels, .nkernels = COUNT(vector_kernels),
 };
 
-void pack_weights(struct graph *g, struct node *n, int i, const char *form, const struct cnnc_conv *c)
+void pack_weights(struct graph *g, struct node *n, int i, const char *form, bool turned, const struct cnnc_conv *c)
 {
     struct tensor *w = n->in[i];
     struct node *p = node_insert_before(g, n, &op_pack_conv, arena_printf(&g->arena, "%s.packed", w->name));
     node_input(g, p, w);
     set_attr_s(g, p, "form", form);
+    set_attr_i(g, p, "turned", turned);
     set_attr_ints(g, p, "geometry", 7, (int64_t[]){c->groups, c->ic, c->oc, c->kd, c->kh, c->kw, c->ic_tail});
     struct tensor *t = node_output(g, p, unique_name(g, p->name));
     conv_infer(g, p);

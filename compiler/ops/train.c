@@ -24,42 +24,43 @@ static const struct attr_def train_attrs[] = {
 static bool is_double(const struct node *n, const struct target *t) { (void)n; return t->train_double; }
 static bool is_single(const struct node *n, const struct target *t) { return !is_double(n, t); }
 
-static void input_fill(const struct node *n, void *geometry, const struct target *target)
-{
-    (void)target;
-    conv_shape(n, n->out[0], n->in[0], geometry);
-}
 static void weight_fill(const struct node *n, void *geometry, const struct target *target)
 {
     (void)target;
     conv_shape(n, n->in[0], n->in[1], geometry);
 }
-static size_t input32(const void *g) { return cnnc_conv_grad_input_scratch(g, sizeof(float)); }
-static size_t input64(const void *g) { return cnnc_conv_grad_input_scratch(g, sizeof(double)); }
 static size_t weight32(const void *g) { return cnnc_conv_grad_weight_scratch(g, sizeof(float)); }
 static size_t weight64(const void *g) { return cnnc_conv_grad_weight_scratch(g, sizeof(double)); }
 
-static double conv_seconds(const struct node *n, const struct target *t)
+/* Multiply-adds are those of the convolution itself. */
+static void conv_cost(const struct node *n, struct cost *c)
 {
-    struct cnnc_conv c;
-    (strcmp(n->op->onnx, "ConvGradInput") == 0 ? input_fill : weight_fill)(n, &c, t);
-    return 1e-6 + (double)c.n * c.oc * c.od * c.oh * c.ow * (c.ic / c.groups) * c.kd * c.kh * c.kw / 20e9;
+    const bool input = n->op == &op_conv_grad_input;
+    struct cnnc_conv k;
+    conv_shape(n, n->in[0], input ? n->out[0] : n->in[1], &k);
+    c->macs = tensor_count(input ? n->in[0] : n->in[1]) * ((input ? k.oc : k.ic) / k.groups) * k.kd * k.kh * k.kw;
 }
 
-#define CONV_GRAD(kernel_, which, bits, matches)                                                                       \
-    {.name = #kernel_, .part = "conv_train.h", .geometry = &conv_geometry, .match = matches, .cost = conv_seconds,      \
-     .fill = which##_fill, .scratch = which##bits}
-static const struct kernel input_kernels[] = {CONV_GRAD(conv_grad_input, input, 32, is_single),
-                                              CONV_GRAD(conv_grad_input, input, 64, is_double)};
-static const struct kernel weight_kernels[] = {CONV_GRAD(conv_grad_weight, weight, 32, is_single),
-                                               CONV_GRAD(conv_grad_weight, weight, 64, is_double)};
+static double weight_seconds(const struct node *n, const struct target *t)
+{
+    struct cost c = {0};
+    (void)t;
+    conv_cost(n, &c);
+    return 1e-6 + (double)c.macs / 10e9;
+}
+
+#define CONV_GRAD_WEIGHT(bits, matches)                                                                                \
+    {.name = "conv_grad_weight", .part = "conv_train.h", .geometry = &conv_geometry, .match = matches,                  \
+     .cost = weight_seconds, .fill = weight_fill, .scratch = weight##bits}
+static const struct kernel weight_kernels[] = {CONV_GRAD_WEIGHT(32, is_single), CONV_GRAD_WEIGHT(64, is_double)};
 
 const struct op op_conv_grad_input = {
     .onnx = "ConvGradInput", .doc = "gradient of a convolution's input", .attrs = conv_attrs, .nattrs = CONV_ATTRS, .min_in = 2,
-    .max_in = 2, .max_out = 1, .flags = OP_INTERNAL, .kernels = input_kernels, .nkernels = 2};
+    .max_in = 3, .max_out = 1, .flags = OP_INTERNAL, .cost = conv_cost, .kernels = conv_gradient_kernels,
+    .nkernels = CONV_GRADIENT_KERNELS};
 const struct op op_conv_grad_weight = {
     .onnx = "ConvGradWeight", .doc = "gradient of a convolution's weights", .attrs = conv_attrs, .nattrs = CONV_ATTRS, .min_in = 2,
-    .max_in = 2, .max_out = 1, .flags = OP_INTERNAL, .kernels = weight_kernels, .nkernels = 2};
+    .max_in = 2, .max_out = 1, .flags = OP_INTERNAL, .cost = conv_cost, .kernels = weight_kernels, .nkernels = COUNT(weight_kernels)};
 
 /* ---- the others: one kernel each -------------------------------------------------------------------------------- */
 

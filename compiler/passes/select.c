@@ -21,7 +21,7 @@ static double conversion_cost(const struct node *n, const struct kernel *k, cons
     double bytes = 0;
     for (int i = 0; i < n->nin; i++) {
         const struct tensor *t = n->in[i];
-        if (!t || is_constant(t) || t->rank < 3)
+        if (!t || is_constant(t) || t->kind == T_STATE || t->rank < 3)
             continue;
         if ((t->layout.block != 0) != (k->in_layout == LAYOUT_BLOCKED))
             bytes += moved(t, target->block);
@@ -227,7 +227,7 @@ bool pass_select(struct graph *g, struct options *o)
         if (!n->folded && !(n->op->flags & OP_VIEW) && !choose(g, n, o, false))
             return false;
     }
-    if (!limit_weights(g, o))
+    if (!o->target.train && !limit_weights(g, o)) /* in training they are no weights but values of the run */
         return false;
     for (int i = 0; i < g->nodes; i++)
         if (g->node[i]->kernel)
@@ -238,7 +238,11 @@ bool pass_select(struct graph *g, struct options *o)
             n->kernel->prepare(g, n, &o->target);
         i = n->id; /* it may have put nodes before itself */
     }
-    for (int i = 0; i < g->nodes; i++)
-        g->node[i]->folded = node_is_foldable(g->node[i]);
+    for (int i = 0; i < g->nodes; i++) {
+        struct node *n = g->node[i];
+        n->folded = node_is_foldable(n);
+        if (!n->folded && !n->kernel && !(n->op->flags & OP_VIEW) && !choose(g, n, o, false)) /* put there by prepare */
+            return false;
+    }
     return g->diag->errors == 0;
 }
