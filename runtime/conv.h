@@ -227,11 +227,27 @@ CNNC_INLINE size_t cnnc_conv_first_scratch(const struct cnnc_conv *g)
 
 /* ---- Winograd ---- */
 
+/* Floats between the positions of a transform, `blocks` times `rows` vectors each: an odd number of cache lines, so that what is written
+ * to all positions at once does not meet in a few sets of the cache. */
+CNNC_INLINE ptrdiff_t cnnc_winograd_position(long blocks, long rows) { return (ptrdiff_t)(blocks * rows | 1) * CNNC_B; }
+
 /* Room for the transforms of a block of tiles, rounded up to the register tiles of any level. */
 CNNC_INLINE size_t cnnc_winograd_scratch(const struct cnnc_conv *g)
 {
-    const size_t s = (size_t)(g->winograd + 2) * (size_t)(g->winograd + 2), tiles = (size_t)g->tile_block + 28;
-    return s * tiles * (size_t)(cnnc_blocks(g->ic) + cnnc_blocks(g->oc)) * CNNC_B * sizeof(float);
+    const long s = (g->winograd + 2) * (g->winograd + 2), tiles = g->tile_block + 28;
+    return (size_t)(s * (cnnc_winograd_position(cnnc_blocks(g->ic), tiles) + cnnc_winograd_position(cnnc_blocks(g->oc), tiles))) * sizeof(float);
+}
+
+/* Transformed in the run: input blocks whose weights for a strip of `on` output blocks are made together, some 512 KB of them. */
+CNNC_INLINE int cnnc_winograd_chunk(const struct cnnc_conv *g, int on)
+{
+    return (int)cnnc_min(cnnc_blocks(g->ic), cnnc_max(1, 131072 / (36 * on * CNNC_B * CNNC_B)));
+}
+CNNC_INLINE size_t cnnc_winograd_raw_scratch(const struct cnnc_conv *g)
+{
+    const long tiles = g->tile_block + 28, on = cnnc_max(g->tile_ocb, 1);
+    const ptrdiff_t v = cnnc_winograd_position(cnnc_blocks(g->ic), tiles), m = cnnc_winograd_position(on, tiles);
+    return (size_t)(36 * (v + m + cnnc_winograd_position(on, cnnc_winograd_chunk(g, 1) * CNNC_B))) * sizeof(float);
 }
 
 /* ---- convolution and max pooling ---- */

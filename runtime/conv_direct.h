@@ -10,16 +10,23 @@
 #ifndef CNNC_CONV_DIRECT_H
 #define CNNC_CONV_DIRECT_H
 
-/* One register tile: pixels from `x` on, input blocks ib to ie. */
+/* One register tile: pixels from `x` on, input blocks ib to ie. The next strip's weights come meanwhile, to the level 2 cache: of
+ * each tap's block this tile asks for row `turn` and every `turns` rows from there. */
 CNNC_INLINE void CNNC_FN(cnnc_direct_tile)(const struct cnnc_conv *k, cnnc_vf *acc, const float *x, const float *w, const int NW,
-                                           const int NV, ptrdiff_t wo, int ib, int ie, int tail)
+                                           const int NV, ptrdiff_t wo, int ib, int ie, int tail, int turn, int turns)
 {
+    const ptrdiff_t next = (NV > CNNC_VPB ? NV / CNNC_VPB : 1) * wo;
     for (; ib < ie; ib++)
         for (int a = 0; a < k->kd; a++)
             for (int b = 0; b < k->kh; b++)
-                for (int c = 0; c < k->kw; c++, w += CNNC_B * CNNC_B)
+                for (int c = 0; c < k->kw; c++, w += CNNC_B * CNNC_B) {
+                    for (int r = turn; r < CNNC_B; r += turns)
+                        CNNC_UNROLL
+                        for (int j = 0; j < NV; j += CNNC_VPB)
+                            CNNC_PREFETCH_L2(w + next + j / CNNC_VPB * wo + r * CNNC_B);
                     CNNC_FN(cnnc_tile_fma)(acc, x + ib * k->x.c + a * k->dd * k->x.d + b * k->dh * k->x.h + c * k->dw * CNNC_B, w, NW,
                                            NV, k->sw * CNNC_B, wo, CNNC_B);
+                }
     if (k->ic_tail && tail)
         for (int a = 0; a < k->kd; a++)
             for (int b = 0; b < k->kh; b++)
@@ -56,7 +63,7 @@ CNNC_INLINE void CNNC_FN(cnnc_direct_strip)(const struct cnnc_conv *k, const flo
             else
                 CNNC_FN(cnnc_tile_load)(acc, yp, NW, NV, CNNC_B, k->y.c);
             CNNC_FN(cnnc_direct_tile)(k, acc, x + z * k->sd * k->x.d + r * k->sh * k->x.h + at * k->sw * CNNC_B, wp, NW, NV, wo, ib, ie,
-                                      p == passes - 1);
+                                      p == passes - 1, (int)(u - first), (int)(last - first));
             if (p < passes - 1)
                 CNNC_FN(cnnc_tile_store)(acc, yp, NW, NV, CNNC_B, k->y.c, skip);
             else {

@@ -132,9 +132,19 @@ CNNC_INLINE void cnnc_pack_depthwise(const struct cnnc_conv *g, const float *w, 
  * worth their way, few enough that the transforms stay in the cache. */
 CNNC_INLINE void cnnc_winograd_plan(struct cnnc_conv *g)
 {
-    const int m = g->winograd, tiles = ((g->oh + m - 1) / m) * ((g->ow + m - 1) / m);
+    const int m = g->winograd, tiles = g->n * ((g->oh + m - 1) / m) * ((g->ow + m - 1) / m);
     const int most = tiles <= 56 || g->ic + g->oc <= 128 ? 56 : 28, blocks = (tiles + most - 1) / most;
     g->flat = 0, g->passes = 1, g->ic_tail = g->ic % CNNC_B;
+    g->tile_block = (tiles + blocks - 1) / blocks;
+    g->tile_ocb = cnnc_plan_ocb(cnnc_blocks(g->oc), g->tile_block);
+    g->tile_w = cnnc_plan_tile_w(g->tile_block, g->tile_ocb);
+}
+/* Weights transformed in the run are made once for each block: blocks are as large as the cache allows. */
+CNNC_INLINE void cnnc_winograd_raw_plan(struct cnnc_conv *g)
+{
+    const int tiles = g->n * ((g->oh + 3) / 4) * ((g->ow + 3) / 4), room = CNNC_L2_BYTES * 5 / 8 / (36 * CNNC_B * (int)sizeof(float));
+    const int most = (int)cnnc_max(16, room / cnnc_blocks(g->ic)), blocks = (tiles + most - 1) / most;
+    g->winograd = 4, g->flat = 0, g->passes = 1, g->ic_tail = g->ic % CNNC_B;
     g->tile_block = (tiles + blocks - 1) / blocks;
     g->tile_ocb = cnnc_plan_ocb(cnnc_blocks(g->oc), g->tile_block);
     g->tile_w = cnnc_plan_tile_w(g->tile_block, g->tile_ocb);

@@ -2,7 +2,9 @@
  *
  * Winograd convolution F(m x m, 3 x 3), m = k.winograd = 2 or 4: 3x3, stride 1, dilation 1, 2-D, one group, any padding. x is blocked and
  * clipped at its border: no halo needed. Geometry struct cnnc_conv after cnnc_winograd_plan(); weights of cnnc_winograd_weights():
- * [(m + 2)^2][OC / B][IC][B]; scratch cnnc_winograd_scratch().
+ * [(m + 2)^2][OC / B][IC][B]; scratch cnnc_winograd_scratch(). cnnc_conv_winograd_raw, for m = 4, takes the weights of cnnc_pack_conv()
+ * instead and transforms them in the run, a strip of output channels at a time: late layers have more weights than pixels, and
+ * reading four times as many takes longer than making them. Plan cnnc_winograd_raw_plan(), scratch cnnc_winograd_raw_scratch().
  *
  * Blocks of k.tile_block tiles: their input transforms V (all input channels), a product with the weights for each of the (m + 2)^2 positions,
  * M, and the output transforms with the epilogue. Threads share out blocks times output channels; one whose share begins or ends
@@ -48,18 +50,20 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_out)(cnnc_vf *o, const cnnc_vf *d, const 
     o[3] = CNNC_VADD(CNNC_VFMA(CNNC_VSET1(8), e, b), d[5]);
 }
 
-/* V of `n` tiles from tile t0 on: [(m + 2)^2][input blocks][TB][B]; the tiles from n to `padded` become zero. x: the image. */
+/* V of `n` tiles from tile t0 on, the tiles of all images counted through: [(m + 2)^2][input blocks][TB][B] (positions as cnnc_winograd_position() says); the tiles from n to `padded`
+ * become zero. */
 CNNC_INLINE void CNNC_FN(cnnc_winograd_input)(const struct cnnc_conv *k, const float *x, float *V, const int m, long t0, long n, long padded,
                                               long TB)
 {
-    const int s = m + 2, blocks = cnnc_blocks(k->ic), across = (k->ow + m - 1) / m;
-    const ptrdiff_t position = (ptrdiff_t)blocks * TB * CNNC_B;
+    const int s = m + 2, blocks = cnnc_blocks(k->ic), across = (k->ow + m - 1) / m, tiles = (k->oh + m - 1) / m * across;
+    const ptrdiff_t position = cnnc_winograd_position(blocks, TB);
     float border[6 * 6 * CNNC_B];
     for (int ib = 0; ib < blocks; ib++) {
         float *v = V + ib * TB * CNNC_B;
         for (long t = 0; t < n; t++, v += CNNC_B) {
-            const long iy = (t0 + t) / across * m - k->ph, ix = (t0 + t) % across * m - k->pw;
-            const float *p = x + ib * k->x.c + iy * k->x.h + ix * CNNC_B;
+            const int image = (int)(t0 + t) / tiles, at = (int)(t0 + t) % tiles;
+            const long iy = at / across * m - k->ph, ix = at % across * m - k->pw;
+            const float *p = x + image * k->x.n + ib * k->x.c + iy * k->x.h + ix * CNNC_B;
             ptrdiff_t row = k->x.h;
             if (iy < 0 || ix < 0 || iy + s > k->ih || ix + s > k->iw) {
                 for (int r = 0; r < s; r++)
@@ -103,13 +107,13 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const
                                                 const int NW, const int NV, long v0, long v1, long n, long TB)
 {
     const int s = m + 2, in = cnnc_blocks(k->ic), full = k->ic_tail ? in - 1 : in, on = cnnc_blocks(k->oc);
-    const ptrdiff_t wo = (ptrdiff_t)k->ic * CNNC_B;
+    const ptrdiff_t wo = (ptrdiff_t)k->ic * CNNC_B, vp = cnnc_winograd_position(in, TB), mp = cnnc_winograd_position(on, TB);
     for (int i = 0; i < s * s; i++)
         for (long v = v0; v < v1; v += NV) {
             const long ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
             for (long t = 0; t < n; t += NW) {
-                const float *x = V + ((ptrdiff_t)i * in * TB + t) * CNNC_B, *w = U + (i * on + ob) * wo + lane;
-                float *y = M + ((i * on + ob) * TB + t) * CNNC_B + lane;
+                const float *x = V + i * vp + t * CNNC_B, *w = U + (i * on + ob) * wo + lane;
+                float *y = M + i * mp + (ob * TB + t) * CNNC_B + lane;
                 cnnc_vf acc[CNNC_TILE_ACC];
                 CNNC_FN(cnnc_tile_bias)(acc, NULL, NW, NV);
                 for (int ib = 0; ib < full; ib++, x += TB * CNNC_B, w += CNNC_B * CNNC_B)
@@ -121,23 +125,24 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const
         }
 }
 
-/* y = epilogue(bias + A^T M A), or the maxima of its 2x2 squares. y and args: the image. */
+/* y = epilogue(bias + A^T M A), or the maxima of its 2x2 squares. M: [(m + 2)^2][on][TB][B], from output block o0 on. */
 CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const float *M, const float *bias, float *y,
                                                struct cnnc_stage_args args, const int m, const int pool, long v0, long v1, long t0, long n,
-                                               long TB)
+                                               long TB, long o0, long on)
 {
-    const int s = m + 2, on = cnnc_blocks(k->oc), across = (k->ow + m - 1) / m;
-    const ptrdiff_t position = (ptrdiff_t)on * TB * CNNC_B;
+    const int s = m + 2, across = (k->ow + m - 1) / m, tiles = (k->oh + m - 1) / m * across;
+    const ptrdiff_t position = cnnc_winograd_position(on, TB);
     for (long v = v0; v < v1; v++) {
         const long ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
         const cnnc_vf b = bias ? CNNC_VLOAD(bias + ob * CNNC_B + lane) : CNNC_VZERO();
         const struct cnnc_stage_args block = cnnc_stage_args_at(&k->ep, args, ob * k->add.c + lane, ob * CNNC_B + lane);
         const int lanes = (int)(k->oc - ob * CNNC_B - lane);
         for (long t = 0; t < n; t++) {
-            const long oy = (t0 + t) / across * m, ox = (t0 + t) % across * m;
-            const float *mp = M + (ob * TB + t) * CNNC_B + lane;
-            float *yp = y + ob * k->y.c + (oy * k->y.h + ox * CNNC_B) / (pool ? 2 : 1) + lane;
-            const struct cnnc_stage_args here = cnnc_stage_args_at(&k->ep, block, oy * k->add.h + ox * CNNC_B, 0);
+            const int image = (int)(t0 + t) / tiles, at = (int)(t0 + t) % tiles;
+            const long oy = at / across * m, ox = at % across * m;
+            const float *mp = M + ((ob - o0) * TB + t) * CNNC_B + lane;
+            float *yp = y + image * k->y.n + ob * k->y.c + (oy * k->y.h + ox * CNNC_B) / (pool ? 2 : 1) + lane;
+            const struct cnnc_stage_args here = cnnc_stage_args_at(&k->ep, block, image * k->add.n + oy * k->add.h + ox * CNNC_B, 0);
             cnnc_vf d[4][6], e[6], f[4];
             CNNC_UNROLL
             for (int c = 0; c < s; c++) {
@@ -196,37 +201,145 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
     }
 }
 
+/* u = G g */
+CNNC_INLINE void CNNC_FN(cnnc_winograd_filter)(cnnc_vf *u, const cnnc_vf *g)
+{
+    const cnnc_vf c6 = CNNC_VSET1(1.f / 6), c12 = CNNC_VSET1(1.f / 12), c24 = CNNC_VSET1(1.f / 24);
+    const cnnc_vf a = CNNC_VMUL(CNNC_VSET1(-1.f / 6), CNNC_VADD(g[0], g[2])), b = CNNC_VMUL(c6, g[1]);
+    const cnnc_vf c = CNNC_VFMA(c24, g[0], CNNC_VMUL(c6, g[2])), e = CNNC_VMUL(c12, g[1]);
+    u[0] = CNNC_VMUL(CNNC_VSET1(0.25f), g[0]);
+    u[1] = CNNC_VSUB(a, b);
+    u[2] = CNNC_VADD(a, b);
+    u[3] = CNNC_VADD(c, e);
+    u[4] = CNNC_VSUB(c, e);
+    u[5] = g[2];
+}
+
+/* U = G w G^T for the strip of NV output vectors at v and input blocks b0 to b1: [36][blocks of the strip][step][B]. */
+CNNC_INLINE void CNNC_FN(cnnc_winograd_weigh)(const struct cnnc_conv *k, const float *w, float *U, const int NV, long v, int b0, int b1,
+                                              ptrdiff_t step)
+{
+    const int in = cnnc_blocks(k->ic), on = NV > CNNC_VPB ? NV / CNNC_VPB : 1;
+    const ptrdiff_t wo = cnnc_conv_w_block(k, in), position = cnnc_winograd_position(on, step);
+    for (int j = 0; j < NV; j++) {
+        const long ob = (v + j) / CNNC_VPB, lane = (v + j) % CNNC_VPB * CNNC_VL;
+        float *u = U + j / CNNC_VPB * step * CNNC_B + lane;
+        for (int ib = b0; ib < b1; ib++) {
+            const int icb = ib == in - 1 && k->ic_tail ? k->ic_tail : CNNC_B;
+            const float *p = w + ob * wo + ib * 9 * CNNC_B * CNNC_B + lane;
+            for (int i = 0; i < icb; i++, p += CNNC_B, u += CNNC_B) {
+                cnnc_vf g[3], d[6][3], f[6];
+                CNNC_UNROLL
+                for (int c = 0; c < 3; c++) {
+                    CNNC_UNROLL
+                    for (int r = 0; r < 3; r++)
+                        g[r] = CNNC_VLOAD(p + (r * 3 + c) * icb * CNNC_B);
+                    CNNC_UNROLL
+                    for (int r = 0; r < 3; r++)
+                        CNNC_PREFETCH(p + 9 * CNNC_B * CNNC_B + (r * 3 + c) * icb * CNNC_B);
+                    CNNC_FN(cnnc_winograd_filter)(f, g);
+                    CNNC_UNROLL
+                    for (int r = 0; r < 6; r++)
+                        d[r][c] = f[r];
+                }
+                CNNC_UNROLL
+                for (int r = 0; r < 6; r++) {
+                    CNNC_FN(cnnc_winograd_filter)(f, d[r]);
+                    CNNC_UNROLL
+                    for (int c = 0; c < 6; c++)
+                        CNNC_VSTORE(u + (r * 6 + c) * position, f[c]);
+                }
+            }
+        }
+    }
+}
+
+/* M = V U for the strip of NV output vectors at v, weights transformed on the way: M [36][blocks of the strip][TB][B]. */
+CNNC_INLINE void CNNC_FN(cnnc_winograd_raw_product)(const struct cnnc_conv *k, const float *V, const float *w, float *U, float *M,
+                                                    const int NW, const int NV, long v, long n, long TB)
+{
+    const int in = cnnc_blocks(k->ic), on = NV > CNNC_VPB ? NV / CNNC_VPB : 1, chunk = cnnc_winograd_chunk(k, on);
+    const ptrdiff_t step = (ptrdiff_t)chunk * CNNC_B, lane = v % CNNC_VPB * CNNC_VL, up = cnnc_winograd_position(on, step);
+    const ptrdiff_t vp = cnnc_winograd_position(in, TB), mp = cnnc_winograd_position(on, TB);
+    const ptrdiff_t wo = cnnc_conv_w_block(k, in);
+    for (int b0 = 0, b1; b0 < in; b0 = b1) {
+        b1 = (int)cnnc_min(b0 + chunk, in);
+        CNNC_FN(cnnc_winograd_weigh)(k, w, U, NV, v, b0, b1, step);
+        /* the weights of the next chunk, or of the next strip's first, come while this one is multiplied */
+        const float *ahead = w + (v / CNNC_VPB + (b1 == in) * on) * wo + (b1 < in ? b1 : 0) * 9 * CNNC_B * CNNC_B;
+        const float *end = ahead + chunk * 9 * CNNC_B * CNNC_B;
+        const int each = (int)(9 * CNNC_B / (36 * ((n + NW - 1) / NW)) + 1);
+        for (int i = 0; i < 36; i++)
+            for (long t = 0; t < n; t += NW) {
+                const float *x = V + i * vp + (b0 * TB + t) * CNNC_B, *u = U + i * up + lane;
+                float *y = M + i * mp + t * CNNC_B + lane;
+                const int full = b1 == in && k->ic_tail ? b1 - 1 : b1;
+                cnnc_vf acc[CNNC_TILE_ACC];
+                if (b0)
+                    CNNC_FN(cnnc_tile_load)(acc, y, NW, NV, CNNC_B, TB * CNNC_B);
+                else
+                    CNNC_FN(cnnc_tile_bias)(acc, NULL, NW, NV);
+                for (int ib = b0; ib < full; ib++, x += TB * CNNC_B, u += CNNC_B * CNNC_B) {
+                    for (int e = 0; e < each && ahead < end; e++, ahead += CNNC_B)
+                        for (int j = 0; j < on; j++)
+                            CNNC_PREFETCH_L2(ahead + j * wo);
+                    CNNC_FN(cnnc_tile_fma)(acc, x, u, NW, NV, CNNC_B, step * CNNC_B, CNNC_B);
+                }
+                if (full < b1)
+                    CNNC_FN(cnnc_tile_fma)(acc, x, u, NW, NV, CNNC_B, step * CNNC_B, k->ic_tail);
+                CNNC_FN(cnnc_tile_store)(acc, y, NW, NV, CNNC_B, TB * CNNC_B, 0);
+            }
+    }
+}
+
 CNNC_INLINE void CNNC_FN(cnnc_winograd_any)(const struct cnnc_conv *k, const void *const in[], void *const out[], struct cnnc_thread t,
-                                            const int pool)
+                                            const int pool, const int raw)
 {
     const int m = k->winograd, NV = CNNC_FN(cnnc_tile_nv)(k->tile_ocb), NW = CNNC_FN(cnnc_tile_nw)(k->tile_w, NV);
     const long TB = (k->tile_block + NW - 1) / NW * NW; /* whole register tiles */
-    const long tiles = (long)((k->oh + m - 1) / m) * ((k->ow + m - 1) / m), blocks = (tiles + TB - 1) / TB;
-    const long vectors = cnnc_blocks(k->oc) * CNNC_VPB / NV;
+    const long tiles = (long)k->n * ((k->oh + m - 1) / m) * ((k->ow + m - 1) / m), blocks = (tiles + TB - 1) / TB;
+    const long vectors = cnnc_blocks(k->oc) * CNNC_VPB / NV, on = NV > CNNC_VPB ? NV / CNNC_VPB : 1;
+    const float *x = (const float *)in[0], *w = (const float *)in[1], *bias = (const float *)in[2];
     const struct cnnc_stage_args args = cnnc_stage_args(&k->ep, in, 3);
-    float *V = (float *)t.scratch, *M = V + (m + 2) * (m + 2) * TB * cnnc_blocks(k->ic) * CNNC_B;
+    float *V = (float *)t.scratch, *M = V + (m + 2) * (m + 2) * cnnc_winograd_position(cnnc_blocks(k->ic), TB), *y = (float *)out[0];
+    float *U = M + 36 * cnnc_winograd_position(on, TB); /* raw: M is one strip's */
     long first, last;
-    cnnc_split(k->n * blocks * vectors, t, &first, &last);
+    cnnc_split(blocks * vectors, t, &first, &last);
     for (long u = first; u < last;) {
-        const long v0 = u % vectors, b = u / vectors % blocks, n = u / vectors / blocks, v1 = cnnc_min(vectors, v0 + last - u);
+        const long v0 = u % vectors, b = u / vectors, v1 = cnnc_min(vectors, v0 + last - u);
         const long t0 = b * TB, count = cnnc_min(TB, tiles - t0);
-        CNNC_FN(cnnc_winograd_input)(k, (const float *)in[0] + n * k->x.n, V, m, t0, count, (count + NW - 1) / NW * NW, TB);
-        CNNC_FN(cnnc_winograd_product)(k, V, (const float *)in[1], M, m, NW, NV, v0 * NV, v1 * NV, count, TB);
-        CNNC_FN(cnnc_winograd_output)(k, M, (const float *)in[2], (float *)out[0] + n * k->y.n,
-                                      cnnc_stage_args_at(&k->ep, args, n * k->add.n, 0), m, pool, v0 * NV, v1 * NV, t0, count, TB);
+        CNNC_FN(cnnc_winograd_input)(k, x, V, m, t0, count, (count + NW - 1) / NW * NW, TB);
+        if (raw)
+            for (long v = v0 * NV; v < v1 * NV; v += NV) {
+                CNNC_FN(cnnc_winograd_raw_product)(k, V, w, U, M, NW, NV, v, count, TB);
+                CNNC_FN(cnnc_winograd_output)(k, M, bias, y, args, m, pool, v, v + NV, t0, count, TB, v / CNNC_VPB, on);
+            }
+        else {
+            CNNC_FN(cnnc_winograd_product)(k, V, w, M, m, NW, NV, v0 * NV, v1 * NV, count, TB);
+            CNNC_FN(cnnc_winograd_output)(k, M, bias, y, args, m, pool, v0 * NV, v1 * NV, t0, count, TB, 0, cnnc_blocks(k->oc));
+        }
         u += v1 - v0;
     }
 }
 
 CNNC_INLINE void CNNC_FN(cnnc_conv_winograd)(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)
 {
-    CNNC_FN(cnnc_winograd_any)(g, in, out, t, 0);
+    CNNC_FN(cnnc_winograd_any)(g, in, out, t, 0, 0);
+}
+CNNC_INLINE void CNNC_FN(cnnc_conv_winograd_raw)(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)
+{
+    CNNC_FN(cnnc_winograd_any)(g, in, out, t, 0, 1);
 }
 
 /* With max pooling 2x2, stride 2, no padding, rounded down (every tile holds whole windows): g->c.y is the view of the pooled output. */
 CNNC_INLINE void CNNC_FN(cnnc_conv_winograd_pool)(const struct cnnc_conv_pool *g, const void *const in[], void *const out[],
                                                   struct cnnc_thread t)
 {
-    CNNC_FN(cnnc_winograd_any)(&g->c, in, out, t, 1);
+    CNNC_FN(cnnc_winograd_any)(&g->c, in, out, t, 1, 0);
+}
+CNNC_INLINE void CNNC_FN(cnnc_conv_winograd_raw_pool)(const struct cnnc_conv_pool *g, const void *const in[], void *const out[],
+                                                      struct cnnc_thread t)
+{
+    CNNC_FN(cnnc_winograd_any)(&g->c, in, out, t, 1, 1);
 }
 #endif

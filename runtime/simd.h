@@ -17,7 +17,7 @@
  *     VTO_INT VTO_FLOAT                value: to nearest, ties to even    VAS_INT VAS_FLOAT   bits
  *     VISET1 VILOAD VISTORE VIADD VISUB VIMUL VIMIN VIMAX VIAND VIOR VISHL VISHR VISAR    int32; the shifts by a literal
  *     VLOAD_S8(p) VLOAD_U8(p)          CNNC_VL bytes to int32    VSTORE_S8(p, v) VSTORE_U8(p, v)   saturating
- *     PREFETCH(p)
+ *     PREFETCH(p) PREFETCH_L2(p)       what will be read soon; what will be read after some tens of KB more
  *
  * all with CNNC_ in front. VMIN and VMAX return their *second* operand if one is not a number, as x86 does: VMAX(limit, value)
  * keeps it. VROUND, VFLOOR and VTO_INT want |v| < 2^31.
@@ -39,13 +39,16 @@
 #undef CNNC_VNEG
 #undef CNNC_VFLOOR
 #undef CNNC_PREFETCH
+#undef CNNC_PREFETCH_L2
 #define CNNC_VABS(a) CNNC_VANDNOT(CNNC_VSET1(-0.f), a)
 #define CNNC_VNEG(a) CNNC_VXOR(CNNC_VSET1(-0.f), a)
 #define CNNC_VFLOOR(a) CNNC_FN(cnnc_vfloor)(a)
 #if defined(__GNUC__) || defined(__clang__)
 #define CNNC_PREFETCH(p) __builtin_prefetch(p)
+#define CNNC_PREFETCH_L2(p) __builtin_prefetch(p, 0, 2)
 #else
 #define CNNC_PREFETCH(p) ((void)(p))
+#define CNNC_PREFETCH_L2(p) ((void)(p))
 #endif
 
 #ifndef CNNC_VLOAD_N

@@ -1,6 +1,7 @@
 /* The kernels of Conv: when each can be used, what it costs, what it wants of its operands. */
 #include "conv_kernels.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "../../runtime/conv_plain.h"
@@ -221,6 +222,25 @@ static double winograd_cost(const struct node *n, const struct target *t, int m)
     return 1e-6 + tiles * ic * oc * s / 55e9 + tiles * s * (ic + oc) * 4 / 25e9 + weights / (weights > 4e6 ? 12e9 : 60e9);
 }
 
+/* Weights transformed in the run: so long for each vector of them, more where they come from beyond the cache. */
+static double winograd_raw_cost(const struct node *n, const struct target *t)
+{
+    struct cnnc_conv c;
+    conv_fill(n, &c, t);
+    cnnc_winograd_raw_plan(&c);
+    const double tiles = (double)c.n * ((c.oh + 3) / 4) * ((c.ow + 3) / 4), blocks = ceil(tiles / c.tile_block);
+    const double ic = c.ic, oc = (double)blocks_of(c.oc, t), filters = ic * oc / t->block;
+    return 1e-6 + tiles * ic * oc * 36 / 55e9 + tiles * 36 * (ic + oc) * 4 / 25e9 +
+           blocks * filters * (ic * oc * 36 > 4e6 ? 45e-9 : 24e-9);
+}
+
+static void winograd_raw_fill(const struct node *n, void *geometry, const struct target *t)
+{
+    conv_fill(n, geometry, t);
+    cnnc_winograd_raw_plan(geometry);
+}
+static size_t winograd_raw_scratch(const void *geometry) { return cnnc_winograd_raw_scratch(geometry); }
+
 static void winograd_fill(const struct node *n, void *geometry, const struct target *t, int m)
 {
     struct cnnc_conv *c = geometry;
@@ -302,6 +322,17 @@ static void winograd_pool_fill(const struct node *n, void *geometry, const struc
 }
 static void winograd2_pool_fill(const struct node *n, void *g, const struct target *t) { winograd_pool_fill(n, g, t, 2); }
 static void winograd4_pool_fill(const struct node *n, void *g, const struct target *t) { winograd_pool_fill(n, g, t, 4); }
+static void winograd_raw_pool_fill(const struct node *n, void *geometry, const struct target *t)
+{
+    struct cnnc_conv_pool *p = geometry;
+    memset(p, 0, sizeof *p);
+    winograd_raw_fill(n, &p->c, t);
+    pool_window(n, p);
+}
+static size_t winograd_raw_pool_scratch(const void *geometry)
+{
+    return cnnc_winograd_raw_scratch(&((const struct cnnc_conv_pool *)geometry)->c);
+}
 static size_t winograd_pool_scratch(const void *geometry)
 {
     return cnnc_winograd_scratch(&((const struct cnnc_conv_pool *)geometry)->c);
@@ -426,6 +457,13 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
      .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true,
      .match = winograd_pool_match, .cost = winograd2_cost, .weights = winograd2_weights, .prepare = winograd2_prepare,
      .fill = winograd2_pool_fill, .scratch = winograd_pool_scratch},
+    {.name = "conv_winograd_raw", .algorithm = "F(4x4, 3x3)", .part = "conv_winograd.h", .geometry = &conv_geometry,
+     .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = winograd_match,
+     .cost = winograd_raw_cost, .prepare = direct_prepare, .fill = winograd_raw_fill, .scratch = winograd_raw_scratch},
+    {.name = "conv_winograd_raw_pool", .algorithm = "F(4x4, 3x3)", .part = "conv_winograd.h", .geometry = &pool_geometry,
+     .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true,
+     .match = winograd_pool_match, .cost = winograd_raw_cost, .prepare = direct_prepare, .fill = winograd_raw_pool_fill,
+     .scratch = winograd_raw_pool_scratch},
     {.name = "conv_direct_pool", .part = "conv_pool.h", .geometry = &pool_geometry, .in_layout = LAYOUT_BLOCKED,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true, .match = direct_match,
      .cost = direct_cost, .halo = padding_halo, .prepare = direct_prepare, .fill = direct_pool_fill,

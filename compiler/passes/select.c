@@ -213,7 +213,7 @@ static bool limit_weights(struct graph *g, const struct options *o)
             continue;
         }
         ok = choose(g, list[i].n, o, true);
-        list[i].n->kernel_note = "Winograd's weights would pass --max-weights";
+        list[i].n->kernel_note = "transformed weights would pass --max-weights";
     }
     free(list);
     return ok;

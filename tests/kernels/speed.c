@@ -82,7 +82,9 @@ static void measure(const struct layer *l)
     if (l->add)
         g.ep.s[g.ep.n++].op = CNNC_ST_ADD;
     g.ep.s[g.ep.n].op = CNNC_ST_CLAMP, g.ep.s[g.ep.n].a = 0, g.ep.s[g.ep.n++].b = INFINITY;
-    if (l->winograd)
+    if (l->winograd == 6)
+        cnnc_winograd_raw_plan(&g);
+    else if (l->winograd)
         g.winograd = l->winograd, cnnc_winograd_plan(&g);
     else if (l->plain)
         cnnc_conv_first_plan(&g);
@@ -181,6 +183,19 @@ WINOGRAD(f2, 2, 0, 2)
 WINOGRAD(f2w49, 2, 49, 2)
 WINOGRAD(f2w16, 2, 16, 2)
 
+#define RAW(name, W, OCB)                                                                                             \
+    static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)      \
+    {                                                                                                                 \
+        struct cnnc_conv k = *g;                                                                                      \
+        k.winograd = 4, k.tile_w = W, k.tile_ocb = OCB, k.ic_tail = 0;                                                \
+        k.ep = (struct cnnc_epilogue)RELU;                                                                            \
+        CNNC_FN(cnnc_conv_winograd_raw)(&k, in, out, t);                                                              \
+    }
+RAW(raw16, 16, 2)
+RAW(raw25, 25, 2)
+RAW(raw4, 4, 4)
+RAW(raw4v2, 4, 2)
+
 static const struct layer layers[] = {
     {.name = "direct 3x3 64->64 @56", .f = k3, .ic = 64, .h = 56, .oc = 64, .k = 3, .s = 1, .pad = 1},
     {.name = "direct 3x3 128->128 @112", .f = k3, .ic = 128, .h = 112, .oc = 128, .k = 3, .s = 1, .pad = 1},
@@ -217,6 +232,14 @@ static const struct layer layers[] = {
     {.name = "winograd F2 256->256 @14", .f = f2w49, .ic = 256, .h = 14, .oc = 256, W(2)},
     {.name = "winograd F2 512->512 @14", .f = f2w49, .ic = 512, .h = 14, .oc = 512, W(2)},
     {.name = "winograd F2 512->512 @7", .f = f2w16, .ic = 512, .h = 7, .oc = 512, W(2)},
+#define R .k = 3, .s = 1, .pad = 1, .winograd = 6, .scratch = cnnc_winograd_raw_scratch
+    {.name = "winograd raw 128->128 @28", .f = raw25, .ic = 128, .h = 28, .oc = 128, R},
+    {.name = "winograd raw 64->256 @13", .f = raw16, .ic = 64, .h = 13, .oc = 256, R},
+    {.name = "winograd raw 128->32 @14", .f = raw16, .ic = 128, .h = 14, .oc = 32, R},
+    {.name = "winograd raw 256->256 @14", .f = raw16, .ic = 256, .h = 14, .oc = 256, R},
+    {.name = "winograd raw 512->512 @14", .f = raw16, .ic = 512, .h = 14, .oc = 512, R},
+    {.name = "winograd raw 512->512 @7", .f = raw4, .ic = 512, .h = 7, .oc = 512, R},
+    {.name = "winograd raw 512->512 @7 v2", .f = raw4v2, .ic = 512, .h = 7, .oc = 512, R},
     {.name = "depthwise 3x3 144 @56", .f = dw3, .ic = 144, .h = 56, .oc = 144, .k = 3, .s = 1, .pad = 1, .groups = 144},
     {.name = "depthwise 3x3/2 96 @112", .f = dw3s2, .ic = 96, .h = 112, .oc = 96, .k = 3, .s = 2, .pad = 1, .groups = 96},
     {.name = "depthwise 3x3 384 @14", .f = dw3w14, .ic = 384, .h = 14, .oc = 384, .k = 3, .s = 1, .pad = 1, .groups = 384},

@@ -11,6 +11,14 @@
         k.ep = (struct cnnc_epilogue)EP;                                                                             \
         CNNC_FN(cnnc_conv_winograd)(&k, in, out, t);                                                                 \
     }
+#define RAW(name, W, OCB, EP)                                                                                        \
+    static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)    \
+    {                                                                                                                \
+        struct cnnc_conv k = *g;                                                                                     \
+        k.winograd = 4, k.tile_w = W, k.tile_ocb = OCB;                                                              \
+        k.ep = (struct cnnc_epilogue)EP;                                                                             \
+        CNNC_FN(cnnc_conv_winograd_raw)(&k, in, out, t);                                                             \
+    }
 #define NONE {.n = 0}
 #define ADD_RELU {.n = 2, .s = {{CNNC_ST_ADD, 0, 0}, {CNNC_ST_CLAMP, 0, INFINITY}}}
 #define SIGMOID {.n = 1, .s = {{CNNC_ST_SIGMOID, 0, 0}}}
@@ -18,17 +26,22 @@ ANY(f2n, 2, 3, 1, NONE) ANY(f2s, 2, 3, 1, SIGMOID) ANY(f2a, 2, 3, 1, ADD_RELU)
 ANY(f4n, 4, 3, 1, NONE) ANY(f4s, 4, 3, 1, SIGMOID) ANY(f4a, 4, 3, 1, ADD_RELU)
 ANY(f4v2, 4, 0, 2, ADD_RELU)
 ANY(f2v2, 2, 49, 2, NONE)
-static const kernel kernels[2][3] = {{f2n, f2s, f2a}, {f4n, f4s, f4a}};
-static int size_m;
+RAW(rawn, 3, 1, NONE) RAW(raws, 3, 1, SIGMOID) RAW(rawa, 3, 1, ADD_RELU)
+RAW(raw4, 4, 4, ADD_RELU)
+static const kernel kernels[3][3] = {{f2n, f2s, f2a}, {f4n, f4s, f4a}, {rawn, raws, rawa}};
+static int size_m; /* 6: F(4x4) with weights transformed in the run */
 
 static void any(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)
 {
-    kernels[size_m == 4][g->ep.n](g, in, out, t);
+    kernels[size_m / 2 - 1][g->ep.n](g, in, out, t);
 }
 static void plan(struct cnnc_conv *g)
 {
     g->winograd = size_m;
-    cnnc_winograd_plan(g);
+    if (size_m == 6)
+        cnnc_winograd_raw_plan(g);
+    else
+        cnnc_winograd_plan(g);
 }
 
 int main(void)
@@ -36,7 +49,9 @@ int main(void)
     struct how how = {"winograd", any, CNNC_B, 1, 0, 0, 0, 1, plan, cnnc_winograd_weights_size, cnnc_winograd_weights,
                       cnnc_winograd_scratch, 2e-5}; /* an output at the border has few terms, and the error of its whole tile */
     int turn = 0;
-    for (size_m = 2; size_m <= 4; size_m += 2)
+    for (size_m = 2; size_m <= 6; size_m += 2) {
+        if (size_m == 6)
+            how.size = cnnc_pack_conv_size, how.pack = cnnc_pack_conv, how.scratch = cnnc_winograd_raw_scratch;
         for (int p = 0; p <= 2; p++)
             for (int h = 1; h <= 13; h++)
                 for (int w = h; w <= h + 8; w += 4) {
@@ -52,6 +67,11 @@ int main(void)
                         g = with(with(g, CNNC_ST_ADD, 0, 0), CNNC_ST_CLAMP, 0, INFINITY);
                     run_case(g, &how);
                 }
+    }
+    struct how raw = how; /* several chunks of input blocks, several strips */
+    for (raw.threads = 1, raw.f = raw4; raw.threads <= 3; raw.threads++)
+        run_case(with(with(conv2d(3, 72, 7, 7, 128, 3, 1, 1, 1, 1), CNNC_ST_ADD, 0, 0), CNNC_ST_CLAMP, 0, INFINITY), &raw);
+    how.size = cnnc_winograd_weights_size, how.pack = cnnc_winograd_weights, how.scratch = cnnc_winograd_scratch;
     for (how.threads = 1; how.threads <= 3; how.threads++) {
         size_m = 4, how.f = f4v2;
         run_case(with(with(conv2d(2, 48, 46, 46, 64, 3, 1, 1, 1, 1), CNNC_ST_ADD, 0, 0), CNNC_ST_CLAMP, 0, INFINITY), &how);
