@@ -9,29 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "compare.h"
-#include "front/onnx.h"
-#include "work.h"
+#include "trial_steps.h"
 
-struct stored {
-    int n;
-    struct tensor_data *tensor;
-    char **path;
-};
-
-struct trial {
-    struct options *o;
-    const char *folder;
-    read_network_fn *read;
-    compile_network_fn *compile;
-    struct diag diag;
-    struct stored in, out;
-    struct onnx_signature signature; /* of an ONNX file; of another network made from its graph */
-    bool *fixed;                     /* parallel to signature.input */
-    struct work work;
-};
-
-static bool fail(struct trial *t, const char *where, const char *what)
+bool trial_fail(struct trial *t, const char *where, const char *what)
 {
     diag_error_at(&t->diag, where, "%s", what);
     return false;
@@ -53,7 +33,7 @@ static bool read_stored(struct trial *t, struct stored *s, const char *kind)
             return true;
         }
         if (!tensor_file_read(&d, path, err)) {
-            fail(t, path, err);
+            trial_fail(t, path, err);
             free(path);
             return false;
         }
@@ -96,7 +76,7 @@ static struct import_options options_for(const struct trial *t)
     return io;
 }
 
-static struct graph *import(struct trial *t, struct diag *d)
+struct graph *trial_import(struct trial *t, struct diag *d)
 {
     struct import_options io = options_for(t);
     const struct import_options *user = t->o->import;
@@ -113,7 +93,7 @@ static bool works(struct trial *t)
     size_t bytes = 0;
     FILE *quiet = open_memstream(&text, &bytes);
     struct diag d = { .out = quiet };
-    struct graph *g = import(t, &d);
+    struct graph *g = trial_import(t, &d);
     bool ok = g != NULL && d.errors == 0;
     graph_free(g);
     fclose(quiet);
@@ -157,7 +137,7 @@ static bool read_signature(struct trial *t)
     char err[CNNC_ERROR_BYTES];
     if (is_onnx_file(t->o->input)) {
         if (!onnx_signature_read(&t->signature, t->o->input, err))
-            return fail(t, t->o->input, err);
+            return trial_fail(t, t->o->input, err);
     } else {
         struct graph *g = t->read(t->o, &t->diag);
         if (!g)
@@ -173,7 +153,7 @@ static bool read_signature(struct trial *t)
 }
 
 /* The stored tensors of the inputs that are left, one after the other. */
-static bool write_inputs(struct trial *t, const struct graph *g)
+bool trial_write_inputs(struct trial *t, const struct graph *g)
 {
     char *path = work_path(&t->work, "in"), text[160];
     FILE *f = fopen(path, "wb");
@@ -194,12 +174,12 @@ static bool write_inputs(struct trial *t, const struct graph *g)
     }
     ok = f && fclose(f) == 0 && ok;
     if (!ok)
-        fail(t, path, strerror(errno));
+        trial_fail(t, path, strerror(errno));
     free(path);
     return ok;
 }
 
-static bool write_driver(struct trial *t)
+bool trial_write_driver(struct trial *t)
 {
     char *path = work_path(&t->work, "main.c");
     FILE *f = fopen(path, "w");
@@ -225,12 +205,12 @@ static bool write_driver(struct trial *t)
               f);
     bool ok = f && fclose(f) == 0;
     if (!ok)
-        fail(t, path, strerror(errno));
+        trial_fail(t, path, strerror(errno));
     free(path);
     return ok;
 }
 
-static bool build_and_run(struct trial *t)
+bool trial_build_and_run(struct trial *t)
 {
     const char *dir = t->work.dir;
     char *weights = work_path(&t->work, "trial.weights"), *compiler = work_compiler("-O2 -march=native");
@@ -254,17 +234,20 @@ static double output_step(const struct tensor *t)
     return scale && scale->data && scale->dtype == DT_F32 && tensor_count(scale) == 1 ? (double)*(const float *)scale->data : 0;
 }
 
-struct result {
-    char *name;
-    struct tensor_data shape; /* type and shape of an output */
-    int extent[MAX_RANK];     /* the output that tells how much of an axis is used; -1: all of it */
-    bool tells;               /* it is such an output itself */
-    double step;
-};
+struct result trial_result(const struct tensor *y)
+{
+    struct result r = {.name = xstrdup(y->name), .step = output_step(y)};
+    r.shape.dtype = (int)y->dtype;
+    r.shape.rank = y->rank;
+    memcpy(r.shape.dim, y->dim, sizeof *y->dim * (size_t)MAX(y->rank, 0));
+    r.shape.count = (size_t)tensor_count(y);
+    r.shape.bytes = r.shape.count * dtype_size(y->dtype);
+    return r;
+}
 
 /* As ONNX's own runner compares; or, for floats, against the range of the output, which is what matters where values near zero are the
  * differences of large ones. */
-static bool accept(const struct trial *t, const struct result *r, const struct comparison *c, const char **why)
+bool trial_accepts(const struct trial *t, const struct result *r, const struct comparison *c, const char **why)
 {
     *why = "rtol 1e-3, atol 1e-7";
     if (c->close)
@@ -324,7 +307,7 @@ static bool compare_output(struct trial *t, int i, const struct result *all, cha
                 printf("%s%lld", k ? "," : "", (long long)t->out.tensor[i].dim[k]);
             printf("]\n");
         } else {
-            ok = accept(t, r, &c, &why);
+            ok = trial_accepts(t, r, &c, &why);
             printf("output %d '%s': %s: largest error %.3g of a range of %.3g", i, r->name, ok ? "ok" : "WRONG", c.worst, c.range);
             if (c.worst > 0)
                 printf(" (%.9g, expected %.9g, at element %zu)", c.got, c.expected, c.at);
@@ -342,12 +325,12 @@ static bool compare_outputs(struct trial *t, const struct result *r, int n)
 {
     char *path = work_path(&t->work, "out");
     FILE *f = fopen(path, "rb");
-    bool ok = f != NULL || fail(t, path, strerror(errno));
+    bool ok = f != NULL || trial_fail(t, path, strerror(errno));
     char **data = xcalloc((size_t)n + 1, sizeof *data);
     for (int i = 0; i < n && f; i++) {
         data[i] = xcalloc(r[i].shape.bytes + 8, 1);
         if (fread(data[i], 1, r[i].shape.bytes, f) != r[i].shape.bytes)
-            ok = fail(t, r[i].name, "the program wrote too little");
+            ok = trial_fail(t, r[i].name, "the program wrote too little");
     }
     for (int i = 0; i < n && f && (i < t->out.n || !r[i].tells); i++)
         ok &= compare_output(t, i, r, data);
@@ -357,7 +340,7 @@ static bool compare_outputs(struct trial *t, const struct result *r, int n)
     if (f)
         fclose(f);
     if (ok && n < t->out.n)
-        ok = fail(t, t->folder, "more outputs are stored than the network has");
+        ok = trial_fail(t, t->folder, "more outputs are stored than the network has");
     free(path);
     return ok;
 }
@@ -386,15 +369,15 @@ static bool try_it(struct trial *t)
         }
     if (!tensors) { /* sequences and the like: the import says what is not supported */
         graph_free(t->read(o, &t->diag));
-        return t->diag.errors ? false : fail(t, o->input, "inputs or outputs that are not numeric tensors are not supported");
+        return t->diag.errors ? false : trial_fail(t, o->input, "inputs or outputs that are not numeric tensors are not supported");
     }
     if (!read_stored(t, &t->in, "input") || !read_stored(t, &t->out, "output"))
         return false;
     if (t->in.n < t->signature.inputs)
-        return fail(t, t->folder, "fewer inputs are stored than the network has");
+        return trial_fail(t, t->folder, "fewer inputs are stored than the network has");
     if (is_onnx_file(o->input))
         fix_inputs(t);
-    struct graph *g = import(t, &t->diag);
+    struct graph *g = trial_import(t, &t->diag);
     if (!g)
         return false;
     for (int i = 0; i < t->signature.inputs; i++)
@@ -405,13 +388,7 @@ static bool try_it(struct trial *t)
     struct result *r = xcalloc((size_t)n + 1, sizeof *r);
     for (int i = 0; i < n; i++) {
         const struct tensor *y = g->output[i];
-        r[i].name = xstrdup(y->name);
-        r[i].step = output_step(y);
-        r[i].shape.dtype = (int)y->dtype;
-        r[i].shape.rank = y->rank;
-        memcpy(r[i].shape.dim, y->dim, sizeof *y->dim * (size_t)MAX(y->rank, 0));
-        r[i].shape.count = (size_t)tensor_count(y);
-        r[i].shape.bytes = r[i].shape.count * dtype_size(y->dtype);
+        r[i] = trial_result(y);
         for (int k = 0; k < MAX_RANK; k++) {
             r[i].extent[k] = -1;
             for (int e = 0; e < n && k < y->rank && y->extent[k]; e++)
@@ -425,9 +402,11 @@ static bool try_it(struct trial *t)
     o->name = "trial";
     if (o->weights_in == WEIGHTS_AUTO)
         o->weights_in = constant_bytes(g) > 4096 ? WEIGHTS_FILE : WEIGHTS_C;
-    bool ok = write_inputs(t, g) && t->compile(g, o) && t->diag.errors == 0;
+    bool ok = trial_write_inputs(t, g) && t->compile(g, o) && t->diag.errors == 0;
     graph_free(g);
-    ok = ok && write_driver(t) && build_and_run(t) && compare_outputs(t, r, n);
+    ok = ok && trial_write_driver(t) && trial_build_and_run(t);
+    if (ok)
+        ok = trial_layers(t, compare_outputs(t, r, n));
     for (int i = 0; i < n; i++)
         free(r[i].name);
     free(r);
@@ -441,7 +420,7 @@ bool trial(struct options *o, const char *folder, read_network_fn *read, compile
     struct stat st;
     bool ok = false;
     if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode)) {
-        fail(&t, folder, "no such folder");
+        trial_fail(&t, folder, "no such folder");
     } else if (work_open(&t.work, "verify", o->input, &t.diag)) {
         ok = try_it(&t);
         work_close(&t.work);
