@@ -22,6 +22,11 @@ struct schedule {
     int n;
     double to;          /* cosine: where it ends */
 };
+/* What happens to pictures before they are trained on: mirrored or not; moved by so many pixels; cut out of a black border. */
+struct augment {
+    bool flip;
+    int shift, crop;
+};
 struct train {
     struct train_loss loss[MAX_LOSSES];
     int losses;
@@ -33,6 +38,7 @@ struct train {
     double dropout;        /* the ratio of every dropout; -1: its own */
     int accumulate;        /* calls of a step whose gradients make one update */
     int batch, epochs;
+    struct augment augment;
     bool in_double;        /* to check gradients */
     bool evaluates;        /* this graph is the one for evaluation: no backward, no updates */
 };

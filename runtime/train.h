@@ -226,6 +226,8 @@ CNNC_INLINE void CNNC_FN(cnnc_train_loss)(const struct cnnc_train_loss *g, const
                     best = c;
                 }
             right += best == label;
+            if (out[3])
+                ((int32_t *)out[3])[n * g->inner + p] = (int32_t)best;
             for (long c = 0; c < g->classes; c++)
                 sum += exp((double)x[c * g->inner + p] - most);
             for (long c = 0; c < g->classes; c++) {

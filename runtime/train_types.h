@@ -54,7 +54,8 @@ struct cnnc_stages {
     struct cnnc_epilogue ep;    /* literal */
 };
 
-/* Losses and their gradients at once. in x, labels or targets, count; out losses (1), gradient of x, right answers (1, classes only). */
+/* Losses and their gradients at once. in x, labels or targets, count; out losses (1), gradient of x, right answers (1, classes only),
+ * the answers or NULL. */
 enum cnnc_train_loss_kind { CNNC_TRAIN_CROSS_ENTROPY, CNNC_TRAIN_MSE, CNNC_TRAIN_BCE };
 struct cnnc_train_loss {
     long n, classes, inner; /* samples, classes, positions of a sample */

@@ -63,10 +63,11 @@ void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f)
             "    %s rate;\n"
             "    int64_t step;          /* done so far */\n"
             "    int right;             /* of the last call: samples whose class was right */\n"
+            "    int32_t *answer;       /* %s_eval puts the class of each sample there; or NULL */\n"
             "    %s *parameters;\n    void *state;\n    char *arena;\n    int threads;\n"
             "    void (*parallel_for)(void *pool, int threads, void (*fn)(void *arg, int thread, int threads), void *arg);\n"
             "    void *pool;\n    const void *const *in; /* of the call under way */\n    void *const *out;\n} %s_train_ctx;\n\n",
-            n, step->upper, real, real, n);
+            n, step->upper, real, n, real, n);
     fprintf(f,
             "extern const struct cnnc_parameter %s_parameters[%s_PARAMETERS];\nextern const struct cnnc_io %s_train_inputs[%s_INPUTS];\n\n"
             "/* Blocks begin at multiples of 64 bytes. The parameters keep what they hold; the state becomes zero. */\n"
@@ -77,6 +78,7 @@ void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f)
             "/* The mean loss as inference computes it; nothing changes. */\n"
             "%s %s_eval(%s_train_ctx *ctx, int n);\n\n",
             n, u, n, step->upper, n, n, real, n, n, real, n, n, real, n, n);
+    emit_train_hooks(step, f);
 }
 
 static void print_graph(struct emitter *e, FILE *f)
@@ -101,7 +103,8 @@ static void print_call(struct emitter *e, FILE *f, const char *n, const char *fu
             fprintf(f, "%sctx->input[%d]", i ? ", " : "", k++);
         else
             fprintf(f, "%s&%s%s", i ? ", " : "", g->input[i]->name[0] == 'r' ? "ctx->" : "", g->input[i]->name);
-    fputs("};\n    void *const out[] = {&loss, &right};\n    (void)all;\n    ctx->in = in;\n    ctx->out = out;\n", f);
+    fprintf(f, "};\n    void *const out[] = {&loss, &right%s};\n", g->outputs > 2 ? ", ctx->answer" : "");
+    fputs("    (void)all;\n    ctx->in = in;\n    ctx->out = out;\n", f);
     print_steps(e, f);
     if (steps)
         fputs("    ctx->step = step;\n", f);

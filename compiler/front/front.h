@@ -17,4 +17,9 @@ bool read_train_section(struct graph *g, const struct options *o, struct train *
  * as the program. */
 bool read_weights(struct graph *g, const char *path);
 
+/* What a .net's train section says, over what t holds already. */
+bool read_train_section(struct graph *g, struct train *t);
+struct ast;
+bool read_augment(struct graph *g, const struct ast *a, struct augment *to); /* its setting `augment` */
+
 #endif

@@ -254,7 +254,7 @@ static bool set_decay(struct reader *r, const struct ast *a) { return number_bet
 static bool set_smoothing(struct reader *r, const struct ast *a) { return number_between(r, a, 0, 1, &r->t->smoothing); }
 static bool set_clip(struct reader *r, const struct ast *a) { return number_between(r, a, 0, 1e30, &r->t->clip); }
 static bool set_dropout(struct reader *r, const struct ast *a) { return number_between(r, a, 0, 0.999, &r->t->dropout); }
-static bool set_augment(struct reader *r, const struct ast *a) { (void)r, (void)a; return true; } /* the training program's */
+static bool set_augment(struct reader *r, const struct ast *a) { return read_augment(r->g, a, &r->t->augment); }
 
 static const struct {
     const char *name;

@@ -165,7 +165,7 @@ TRAIN_OP(op_sum_to, "SumTo", "train.h", sum_to, sum_to, sum_to_fill, 1, 1, 0, "s
 TRAIN_OP(op_batch_norm_train, "BatchNormTrain", "train.h", batch_norm_train, batch_norm_train, batch_norm_fill, 6, 5, OP_UPDATES,
          "batch norm by the statistics of the batch", .grad = batch_norm_train_grad);
 TRAIN_OP(op_batch_norm_grad, "BatchNormGrad", "train.h", batch_norm_grad, batch_norm_train, batch_norm_fill, 6, 3, 0, "gradients of a batch norm", .grad = NULL);
-TRAIN_OP(op_train_loss, "TrainLoss", "train.h", train_loss, train_loss, loss_fill, 3, 3, 0, "loss and its gradient", .grad = NULL);
+TRAIN_OP(op_train_loss, "TrainLoss", "train.h", train_loss, train_loss, loss_fill, 3, 4, 0, "loss and its gradient", .grad = NULL);
 TRAIN_OP(op_update, "Update", "update.h", update, update, update_fill, 4, 3, OP_UPDATES, "a step of an optimiser", .grad = NULL);
 TRAIN_OP(op_sum_squares, "SumSquares", "update.h", sum_squares, update, update_fill, 2, 1, 0, "sum of squares", .grad = NULL);
 TRAIN_OP(op_accumulate, "Accumulate", "update.h", accumulate, accumulate, accumulate_fill, 4, 2, OP_UPDATES, "gradients of several calls", .grad = NULL);

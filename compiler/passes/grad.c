@@ -199,7 +199,7 @@ static struct tensor *loss_operand(struct graph *g, const struct train_loss *l)
     return t;
 }
 
-static bool append_losses(struct graph *g, const struct train *t, struct tensor **total, struct tensor **right)
+static bool append_losses(struct graph *g, const struct train *t, struct tensor **total, struct tensor **right, struct tensor **answer)
 {
     struct tensor *label = NULL;
     for (int i = 0; i < t->losses; i++) {
@@ -240,6 +240,8 @@ static bool append_losses(struct graph *g, const struct train *t, struct tensor 
         struct tensor *loss = grad_output(g, n, g->grad->rate), *d = grad_output(g, n, x);
         struct tensor *correct = grad_output(g, n, g->grad->count);
         correct->dtype = DT_I32;
+        if (i == 0 && t->evaluates && kind == CNNC_TRAIN_CROSS_ENTROPY)
+            *answer = grad_output(g, n, target);
         if (i == 0) {
             *right = correct;
             *total = loss;
@@ -417,8 +419,8 @@ bool pass_grad(struct graph *g, struct options *o)
     grad.of = xcalloc((size_t)g->tensors + 1, sizeof *grad.of);
     grad.needed = xcalloc((size_t)g->tensors + 1, sizeof *grad.needed);
     find_needed(g);
-    struct tensor *loss = NULL, *right = NULL;
-    bool ok = append_losses(g, t, &loss, &right);
+    struct tensor *loss = NULL, *right = NULL, *answer = NULL;
+    bool ok = append_losses(g, t, &loss, &right, &answer);
     for (int i = 0; i < g->outputs; i++)
         g->output[i]->is_output = false;
     g->outputs = 0;
@@ -426,6 +428,10 @@ bool pass_grad(struct graph *g, struct options *o)
         loss->is_output = right->is_output = true;
         VEC_PUSH(g->output, g->outputs, loss);
         VEC_PUSH(g->output, g->outputs, right);
+        if (answer) {
+            answer->is_output = true;
+            VEC_PUSH(g->output, g->outputs, answer);
+        }
         if (!t->evaluates && (ok = backward(g, forward)))
             append_updates(g, t);
     }

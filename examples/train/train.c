@@ -1,245 +1,275 @@
-/* Trains a network that cnnc generated with --train on pictures in IDX files (MNIST, Fashion-MNIST; .gz or not).
- *
- *     cnnc examples/lenet5.net --train -o lenet5.c
- *     cc -O2 -march=native -fopenmp -DNET=lenet5 -DNET_UPPER=LENET5 -DNET_HEADER='"lenet5.h"' \
- *        examples/train/train.c examples/train/idx.c examples/train/safetensors.c lenet5.c -lz -lm -o train-lenet5
- *     ./train-lenet5 --data=DIR --out=lenet5.safetensors
- *
- * DIR holds train-images-idx3-ubyte[.gz] and so on, under any prefix that --prefix gives ("mnist-"). The network has one input of
- * bytes and classes as labels. What one would change for other data: read_data, next_batch, learning_rate, end_of_epoch. */
+/* Trains a network that cnnc generated with --train on pictures: see README.md here. The order of the files: options.c, data.c with the
+ * readers idx.c, cifar.c, folder.c; hooks.c, which one replaces; evaluate.c, checkpoint.c, weights.c; progress.c, log.c, curve.c. */
+#include "run.h"
+
+#include <errno.h>
 #include <math.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 
-#include NET_HEADER
-#include "idx.h"
-#include "safetensors.h"
+#include "team.h"
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-#define F(name) JOIN(NET, name)       /* lenet5_train_step */
-#define C(name) JOIN(NET_UPPER, name) /* LENET5_TRAIN_BATCH */
-
-struct settings {
-    const char *data, *prefix, *out, *from, *checkpoint;
-    int epochs, threads, shift;
-    double rate;
-    uint64_t seed;
-};
-
-/* splitmix64: the order of the samples and their shifts depend on seed, epoch and place alone. */
-static uint64_t mix(uint64_t x)
+static volatile sig_atomic_t asked_to_stop;
+static void stop(int signal)
 {
-    x += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
+    (void)signal;
+    asked_to_stop = 1;
 }
 
-static void *aligned(size_t bytes)
+static void *zeros(size_t bytes)
 {
     void *p = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (!p) {
-        fprintf(stderr, "no memory\n");
-        exit(1);
-    }
-    return memset(p, 0, bytes);
+    return p ? memset(p, 0, bytes) : NULL;
 }
 
-/* A picture into the batch, moved by up to s->shift pixels either way. */
-static void augment(const struct settings *s, unsigned char *to, const unsigned char *from, int h, int w, uint64_t random)
-{
-    const int range = 2 * s->shift + 1, dy = (int)(random % (unsigned)range) - s->shift,
-              dx = (int)(random / (unsigned)range % (unsigned)range) - s->shift;
-    for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++) {
-            const int v = y + dy, u = x + dx;
-            to[y * w + x] = v >= 0 && v < h && u >= 0 && u < w ? from[v * w + u] : 0;
-        }
-}
+/* ---- set-up ------------------------------------------------------------------------------------------------------ */
 
-static double learning_rate(const struct settings *s, double progress)
+static int read_frame(struct frame *f)
 {
-    if (strcmp(C(_TRAIN_SCHEDULE), "cosine") == 0)
-        return s->rate * 0.5 * (1 + cos(acos(-1.0) * progress));
-    return s->rate;
-}
-
-/* Mean loss and share of right answers over a whole set; every sample counts once. */
-static void evaluate(F(_train_ctx) *net, const struct idx *set, double *loss, double *accuracy)
-{
-    long right = 0;
-    *loss = 0;
-    for (long i = 0; i < set->n; i += C(_TRAIN_BATCH)) {
-        const int n = (int)(set->n - i < C(_TRAIN_BATCH) ? set->n - i : C(_TRAIN_BATCH));
-        net->input[0] = set->image + i * set->bytes;
-        net->input[1] = set->label + i;
-        *loss += F(_eval)(net, n) * n;
-        right += net->right;
-    }
-    *loss /= (double)set->n;
-    *accuracy = (double)right / (double)set->n;
-}
-
-static int save(F(_train_ctx) *net, const char *path)
-{
-    struct tensor_entry t[C(_PARAMETERS)];
-    for (int i = 0; i < C(_PARAMETERS); i++) {
-        const struct cnnc_parameter *p = &F(_parameters)[i];
-        t[i] = (struct tensor_entry){p->name, p->rank, p->dim, (char *)net->parameters + p->offset, p->bytes};
-    }
-    return safetensors_write(path, t, C(_PARAMETERS));
-}
-
-static int load(F(_train_ctx) *net, const char *path)
-{
-    struct tensor_entry t[C(_PARAMETERS)];
-    for (int i = 0; i < C(_PARAMETERS); i++) {
-        const struct cnnc_parameter *p = &F(_parameters)[i];
-        t[i] = (struct tensor_entry){p->name, p->rank, p->dim, (char *)net->parameters + p->offset, p->bytes};
-    }
-    return safetensors_read(path, t, C(_PARAMETERS));
-}
-
-/* Checkpoint: epochs done, steps done, parameters, state; written beside and renamed, so that it is whole or not there. */
-static int checkpoint(F(_train_ctx) *net, const char *path, int64_t *epoch, int writes)
-{
-    char temporary[1024];
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    FILE *f = fopen(writes ? temporary : path, writes ? "wb" : "rb");
-    if (!f)
+    const struct cnnc_io *x = &F(_train_inputs)[0], *y = &F(_outputs)[0];
+    if (C(_TRAIN_INPUTS) != 2 || F(_train_inputs)[1].dtype != 6 || F(_train_inputs)[1].rank != 1 || x->rank != 4 ||
+        (x->dtype != 1 && x->dtype != 2)) {
+        fprintf(stderr, "this program trains networks that tell classes of pictures; " NET_TEXT(NET) " takes something else\n");
         return -1;
-    struct {
-        void *p;
-        size_t n;
-    } part[] = {{epoch, sizeof *epoch}, {&net->step, sizeof net->step}, {net->parameters, C(_PARAMETERS_BYTES)}, {net->state, C(_STATE_BYTES)}};
-    int ok = 1;
-    for (int i = 0; i < 4; i++)
-        ok &= (writes ? fwrite(part[i].p, 1, part[i].n, f) : fread(part[i].p, 1, part[i].n, f)) == part[i].n;
-    ok &= fclose(f) == 0;
-    return ok && (!writes || rename(temporary, path) == 0) ? 0 : -1;
+    }
+    f->channels_last = x->dim[1] != 1 && x->dim[1] != 3;
+    f->channels = (int)x->dim[f->channels_last ? 3 : 1];
+    f->height = (int)x->dim[f->channels_last ? 1 : 2];
+    f->width = (int)x->dim[f->channels_last ? 2 : 3];
+    f->classes = (int)y->dim[1];
+    f->bytes = (size_t)f->channels * (size_t)f->height * (size_t)f->width;
+    if (f->channels != 1 && f->channels != 3) {
+        fprintf(stderr, "input %s has %d channels, expected 1 or 3\n", x->name, f->channels);
+        return -1;
+    }
+    return 0;
 }
 
-static void train_epoch(F(_train_ctx) *net, const struct settings *s, const struct idx *set, int epoch, double *loss, double *accuracy)
+static int check_classes(struct run *r, struct data *d)
 {
-    static int32_t label[C(_TRAIN_BATCH)];
-    unsigned char *image = malloc(C(_TRAIN_BATCH) * (size_t)set->bytes);
-    long *order = malloc((size_t)set->n * sizeof *order), done = 0, right = 0;
-    const long steps = (set->n + C(_TRAIN_BATCH) - 1) / C(_TRAIN_BATCH);
-    const uint64_t key = mix(s->seed ^ mix((uint64_t)epoch));
-    for (long i = 0; i < set->n; i++)
-        order[i] = i;
-    for (long i = set->n - 1; i > 0; i--) { /* Fisher and Yates */
-        const long j = (long)(mix(key ^ (uint64_t)i) % (uint64_t)(i + 1)), k = order[i];
-        order[i] = order[j];
-        order[j] = k;
-    }
-    *loss = 0;
-    for (long step = 0; step < steps; step++) {
-        const int n = (int)(set->n - done < C(_TRAIN_BATCH) ? set->n - done : C(_TRAIN_BATCH));
-        for (int i = 0; i < n; i++) {
-            augment(s, image + i * set->bytes, set->image + order[done + i] * set->bytes, set->h, set->w,
-                    mix(~key ^ (uint64_t)(done + i)));
-            label[i] = set->label[order[done + i]];
+    if (r->s.classes && data_keep_classes(d, &r->frame, r->s.classes) != 0)
+        return -1;
+    if (d->classes == r->frame.classes)
+        return 0;
+    fprintf(stderr, "%s: %d classes, expected %d, as the network has\n", r->s.data, d->classes, r->frame.classes);
+    return -1;
+}
+
+static int read_data(struct run *r)
+{
+    const struct settings *s = &r->s;
+    int test = 0;
+    if (data_read(&r->train, &r->frame, s->data, DATA_TRAIN, s->fit) < 0 || check_classes(r, &r->train) != 0)
+        return -1;
+    test = s->test ? data_read(&r->test, &r->frame, s->test, DATA_TEST, s->fit) : data_read(&r->test, &r->frame, s->data, DATA_TEST, s->fit);
+    if (s->test && test == 0) /* a set by itself */
+        test = data_read(&r->test, &r->frame, s->test, DATA_TRAIN, s->fit);
+    if (test < 0 || (test > 0 && check_classes(r, &r->test) != 0))
+        return -1;
+    for (int k = 0; test > 0 && k < r->frame.classes; k++)
+        if (strcmp(r->train.name[k], r->test.name[k]) != 0) {
+            fprintf(stderr, "class %d is %s in the training set, but %s in the test set\n", k, r->train.name[k], r->test.name[k]);
+            return -1;
         }
-        net->input[0] = image;
-        net->input[1] = label;
-        net->rate = (float)learning_rate(s, (epoch + (double)step / (double)steps) / s->epochs);
-        *loss += F(_train_step)(net, n) * n;
-        right += net->right;
-        done += n;
+    if (s->validation > 0 && data_split(&r->train, &r->validation, &r->frame, s->validation, s->seed) != 0)
+        return -1;
+    if (s->validation == 0)
+        r->validation = r->test;
+    if (r->validation.n == 0) {
+        fprintf(stderr, "%s: no pictures to choose the best model by; expected a test set, or --validation above 0 and enough pictures\n",
+                s->data);
+        return -1;
     }
-    *loss /= (double)done;
-    *accuracy = (double)right / (double)done;
-    free(image);
-    free(order);
+    return 0;
 }
 
-static const char *option(const char *arg, const char *name)
+static int set_up(struct run *r)
 {
-    const size_t n = strlen(name);
-    return strncmp(arg, name, n) == 0 && arg[n] == '=' ? arg + n + 1 : NULL;
+    const size_t batch = C(_TRAIN_BATCH), arena_bytes = C(_TRAIN_ARENA_BYTES)(r->s.threads);
+    void *parameters = zeros(C(_PARAMETERS_BYTES)), *state = zeros(C(_STATE_BYTES)), *arena = zeros(arena_bytes);
+    r->log = calloc((size_t)r->s.epochs, sizeof *r->log);
+    r->order = malloc((size_t)r->train.n * sizeof *r->order);
+    r->image = malloc(batch * r->frame.bytes);
+    r->label = malloc(batch * sizeof *r->label);
+    r->pixel = F(_train_inputs)[0].dtype == 1 ? malloc(batch * r->frame.bytes * sizeof *r->pixel) : NULL;
+    if (!parameters || !state || !arena || !r->log || !r->order || !r->image || !r->label || (F(_train_inputs)[0].dtype == 1 && !r->pixel)) {
+        fprintf(stderr, "no memory\n");
+        return -1;
+    }
+    const int status = F(_train_init)(&r->net, parameters, state, arena, arena_bytes, r->s.threads);
+    if (status != CNNC_OK) {
+        fprintf(stderr, "%s\n", F(_strerror)(status));
+        return -1;
+    }
+    F(_train_reset)(&r->net, r->s.seed);
+    r->best = INFINITY;
+    if (r->s.from && weights_read(r, r->s.from) != 0)
+        return -1;
+    if (mkdir(r->s.run, 0777) != 0 && errno != EEXIST) {
+        perror(r->s.run);
+        return -1;
+    }
+    return team_connect(&r->net);
+}
+
+static void tear_down(struct run *r)
+{
+    if (r->s.validation > 0)
+        data_free(&r->validation);
+    data_free(&r->train);
+    data_free(&r->test);
+    free(r->net.parameters);
+    free(r->net.state);
+    free(r->net.arena);
+    free(r->log);
+    free(r->order);
+    free(r->image);
+    free(r->pixel);
+    free(r->label);
+}
+
+/* ---- the run ----------------------------------------------------------------------------------------------------- */
+
+static int is_first(const struct run *r) { return r->rank == 0; }
+
+/* The rest of the epoch under way. 1: done, 0: asked to stop (a checkpoint is written), -1 after a message. */
+static int train_epoch(struct run *r)
+{
+    double began = now(), saved = began;
+    hooks_begin_epoch(r);
+    while (r->done < r->train.n) {
+        const int64_t left = r->train.n - r->done, whole = (int64_t)r->ranks * C(_TRAIN_BATCH);
+        const int n = F(_next_batch)(&r->net, r);
+        r->net.rate = (float)F(_learning_rate)(r, (double)r->epoch + (double)r->done / (double)r->train.n);
+        team_samples(&r->net, (int)(left < whole ? left : whole));
+        const double loss = (double)F(_train_step)(&r->net, n);
+        double sum[4] = {n > 0 ? loss * n : 0, n > 0 ? r->net.right : 0, n, asked_to_stop};
+        team_sum(sum, 4);
+        r->loss += sum[0];
+        r->right += sum[1];
+        r->done += (int64_t)sum[2];
+        const double t = now();
+        r->seconds += t - began;
+        began = t;
+        const int leave = sum[3] > 0;
+        if (is_first(r))
+            progress_show(r);
+        if (leave || (r->s.save_every > 0 && t - saved >= r->s.save_every) || (r->s.save_steps && r->net.step % r->s.save_steps == 0)) {
+            if (is_first(r) && checkpoint_write(r) < 0)
+                return -1;
+            saved = t;
+        }
+        if (leave)
+            return 0;
+    }
+    return 1;
+}
+
+/* Validation, log, the best model, checkpoint. 1: training ends here, 0: it goes on, -1 after a message. */
+static int end_epoch(struct run *r)
+{
+    char path[1200];
+    struct epoch *e = &r->log[r->epoch];
+    *e = (struct epoch){.rate = F(_learning_rate)(r, (double)r->epoch), .loss = r->loss / (double)r->train.n,
+                        .accuracy = r->right / (double)r->train.n, .seconds = r->seconds};
+    evaluate(r, &r->validation, &e->validation_loss, &e->validation_accuracy, NULL);
+    const int better = e->validation_loss < r->best;
+    r->epoch++;
+    if (better) {
+        r->best = e->validation_loss;
+        r->best_epoch = r->epoch;
+    }
+    r->done = 0;
+    r->loss = r->right = r->seconds = 0;
+    const int ends = F(_end_of_epoch)(&r->net, r, (int)r->epoch, e->loss, e->validation_loss);
+    if (!is_first(r))
+        return ends;
+    progress_clear();
+    printf("epoch %2d  loss %.4f  accuracy %.2f%%  validation loss %.4f  accuracy %.2f%%%s  %.1f s\n", (int)r->epoch, e->loss,
+           100 * e->accuracy, e->validation_loss, 100 * e->validation_accuracy, better ? " *" : "  ", e->seconds);
+    fflush(stdout);
+    run_path(r, "best.safetensors", path);
+    if ((better && weights_write(r, path) != 0) || log_write(r, (int)r->epoch) != 0 || curve_write(r, (int)r->epoch) != 0 ||
+        checkpoint_write(r) < 0)
+        return -1;
+    return ends;
+}
+
+static int test(struct run *r)
+{
+    const struct data *d = r->test.n ? &r->test : &r->validation;
+    long *confusion = calloc((size_t)r->frame.classes * (size_t)r->frame.classes, sizeof *confusion);
+    double loss, accuracy;
+    if (!confusion)
+        return -1;
+    evaluate(r, d, &loss, &accuracy, confusion);
+    printf("%s loss %.4f  accuracy %.2f%% (%ld pictures)\n", r->test.n ? "test" : "validation", loss, 100 * accuracy, d->n);
+    print_confusion(r, d, confusion);
+    free(confusion);
+    return 0;
+}
+
+static int train(struct run *r)
+{
+    char path[1200];
+    const int found = r->s.fresh ? 0 : checkpoint_read(r);
+    if (found < 0)
+        return -1;
+    if (is_first(r)) {
+        printf(NET_TEXT(NET) ": %ld pictures to train with, %ld to validate with%s, %ld to test with; batches of %d\n", r->train.n,
+               r->validation.n, r->s.validation > 0 ? "" : " (those of the test)", r->test.n, C(_TRAIN_BATCH) * r->ranks);
+        if (found)
+            printf("going on from %s/checkpoint: epoch %lld, picture %lld\n", r->s.run, (long long)r->epoch + 1, (long long)r->done);
+        fflush(stdout);
+    }
+    progress_begin(r);
+    for (int ends = 0; !ends && r->epoch < r->s.epochs;) {
+        const int status = train_epoch(r);
+        if (status == 0) {
+            if (is_first(r)) {
+                progress_clear();
+                printf("stopped; the same command goes on from here\n");
+            }
+            return 0;
+        }
+        ends = status < 0 ? -1 : end_epoch(r);
+        if (ends < 0)
+            return -1;
+        if (ends && is_first(r))
+            printf("ended early, after epoch %lld\n", (long long)r->epoch);
+    }
+    if (!is_first(r))
+        return 0;
+    run_path(r, "last.safetensors", path);
+    if (weights_write(r, path) != 0)
+        return -1;
+    run_path(r, "best.safetensors", path);
+    if (!r->best_epoch)
+        return 0;
+    printf("%s/best.safetensors, after epoch %lld: ", r->s.run, (long long)r->best_epoch);
+    return weights_read(r, path) == 0 ? test(r) : -1;
 }
 
 int main(int argc, char **argv)
 {
-    struct settings s = {".", "", NULL, NULL, NULL, C(_TRAIN_EPOCHS), 1, 0, C(_TRAIN_RATE), 1};
-    for (int i = 1; i < argc; i++) {
-        const char *v;
-        if ((v = option(argv[i], "--data")))
-            s.data = v;
-        else if ((v = option(argv[i], "--prefix")))
-            s.prefix = v;
-        else if ((v = option(argv[i], "--out")))
-            s.out = v;
-        else if ((v = option(argv[i], "--from")))
-            s.from = v;
-        else if ((v = option(argv[i], "--checkpoint")))
-            s.checkpoint = v;
-        else if ((v = option(argv[i], "--epochs")))
-            s.epochs = atoi(v);
-        else if ((v = option(argv[i], "--threads")))
-            s.threads = atoi(v);
-        else if ((v = option(argv[i], "--shift")))
-            s.shift = atoi(v);
-        else if ((v = option(argv[i], "--rate")))
-            s.rate = atof(v);
-        else if ((v = option(argv[i], "--seed")))
-            s.seed = strtoull(v, NULL, 0);
-        else {
-            fprintf(stderr, "usage: %s [--data=DIR] [--prefix=P] [--out=FILE.safetensors] [--from=FILE.safetensors] [--checkpoint=FILE]\n"
-                            "    [--epochs=N] [--rate=R] [--shift=PIXELS] [--threads=N] [--seed=N]\n", argv[0]);
-            return 1;
-        }
-    }
-    struct idx train, test;
-    if (!idx_read(&train, s.data, s.prefix, "train") || !idx_read(&test, s.data, s.prefix, "t10k"))
-        return 1;
-    if ((size_t)train.bytes * C(_TRAIN_BATCH) != F(_train_inputs)[0].bytes) {
-        fprintf(stderr, "pictures of %d x %d do not fit the network's input\n", train.h, train.w);
-        return 1;
-    }
-    static F(_train_ctx) net;
-    void *parameters = aligned(C(_PARAMETERS_BYTES)), *state = aligned(C(_STATE_BYTES)), *arena = aligned(C(_TRAIN_ARENA_BYTES)(s.threads));
-    if (F(_train_init)(&net, parameters, state, arena, C(_TRAIN_ARENA_BYTES)(s.threads), s.threads) != CNNC_OK)
-        return 1;
-    F(_train_reset)(&net, s.seed);
-    if (s.from && load(&net, s.from) != 0) {
-        fprintf(stderr, "%s: not the weights of this network\n", s.from);
-        return 1;
-    }
-    int64_t epoch = 0;
-    if (s.checkpoint)
-        checkpoint(&net, s.checkpoint, &epoch, 0);
-    for (; epoch < s.epochs; epoch++) {
-        struct timespec a, b;
-        double loss, accuracy, test_loss, test_accuracy;
-        timespec_get(&a, TIME_UTC);
-        train_epoch(&net, &s, &train, (int)epoch, &loss, &accuracy);
-        timespec_get(&b, TIME_UTC);
-        evaluate(&net, &test, &test_loss, &test_accuracy);
-        printf("epoch %2d  loss %.4f  accuracy %.2f%%  test loss %.4f  test accuracy %.2f%%  %.1f s\n", (int)epoch + 1, loss, 100 * accuracy,
-               test_loss, 100 * test_accuracy, (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec));
-        fflush(stdout);
-        int64_t done = epoch + 1;
-        if (s.checkpoint && checkpoint(&net, s.checkpoint, &done, 1) != 0)
-            fprintf(stderr, "%s: cannot be written\n", s.checkpoint);
-        if (s.out && save(&net, s.out) != 0) {
-            fprintf(stderr, "%s: cannot be written\n", s.out);
-            return 1;
-        }
-    }
-    if (s.epochs == 0 || epoch == s.epochs) {
-        double loss, accuracy;
-        evaluate(&net, &test, &loss, &accuracy);
-        printf("test loss %.4f  test accuracy %.2f%%\n", loss, 100 * accuracy);
-    }
-    idx_free(&train);
-    idx_free(&test);
-    free(parameters);
-    free(state);
-    free(arena);
-    return 0;
+    static struct run r;
+    r.s = (struct settings){.run = NET_TEXT(NET) "-run", .epochs = C(_TRAIN_EPOCHS), .threads = 1, .rate = C(_TRAIN_RATE), .seed = 1,
+                            .flip = C(_TRAIN_FLIP), .shift = C(_TRAIN_SHIFT), .crop = C(_TRAIN_CROP), .validation = 0.1, .save_every = 60};
+    team_begin(&argc, &argv, &r.rank, &r.ranks);
+    int status = options_read(&r.s, argc, argv);
+    if (status == 0)
+        status = read_frame(&r.frame);
+    if (status == 0)
+        status = read_data(&r);
+    if (status == 0)
+        status = set_up(&r);
+    signal(SIGINT, stop);
+    signal(SIGTERM, stop);
+    if (status == 0)
+        status = r.s.only_test ? test(&r) : train(&r);
+    tear_down(&r);
+    team_end();
+    return status == 0 ? 0 : 1;
 }

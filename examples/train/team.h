@@ -1,0 +1,16 @@
+/* The processes that train together: alone.c for one, mpi.c for several. */
+#ifndef TEAM_H
+#define TEAM_H
+
+#include "run.h"
+
+void team_begin(int *argc, char ***argv, int *rank, int *ranks);
+/* The network's step reduces its gradients over all. 0, or -1 after a message. */
+int team_connect(net_train_ctx *net);
+/* Before a step: how many samples it takes altogether. */
+void team_samples(net_train_ctx *net, int all);
+/* The sum over all processes, in each of them. */
+void team_sum(double *v, int n);
+void team_end(void);
+
+#endif

@@ -1,0 +1,31 @@
+#include "run.h"
+
+#include "safetensors.h"
+
+static void entries(struct run *r, struct tensor_entry *t)
+{
+    for (int i = 0; i < C(_PARAMETERS); i++) {
+        const struct cnnc_parameter *p = &F(_parameters)[i];
+        t[i] = (struct tensor_entry){p->name, p->rank, p->dim, (char *)r->net.parameters + p->offset, p->bytes};
+    }
+}
+
+int weights_write(struct run *r, const char *path)
+{
+    struct tensor_entry t[C(_PARAMETERS)];
+    entries(r, t);
+    if (safetensors_write(path, t, C(_PARAMETERS)) == 0)
+        return 0;
+    fprintf(stderr, "%s: cannot be written\n", path);
+    return -1;
+}
+
+int weights_read(struct run *r, const char *path)
+{
+    struct tensor_entry t[C(_PARAMETERS)];
+    entries(r, t);
+    if (safetensors_read(path, t, C(_PARAMETERS)) == 0)
+        return 0;
+    fprintf(stderr, "%s: not the weights of this network\n", path);
+    return -1;
+}
