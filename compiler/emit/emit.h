@@ -47,6 +47,7 @@ void print_steps(struct emitter *e, FILE *f); /* the calls of all layers */
 void print_io_table(struct emitter *e, FILE *f, const char *what, struct tensor *const *list, int n);
 void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f);
 void emit_train_hooks(struct emitter *step, FILE *f); /* the end of it */
+void emit_train_schedule(struct emitter *step, FILE *f);
 void emit_train_source(struct emitter *step, struct emitter *eval, FILE *f);
 bool emit_weights_c(struct emitter *e, FILE *f);    /* constants as C text */
 bool emit_weights_file(struct emitter *e, FILE *f); /* header and payload */

@@ -9,6 +9,8 @@ void emit_train_hooks(struct emitter *step, FILE *f)
     const char *u = step->upper, *n = arena_strndup(&step->arena, step->name, strlen(step->name) - strlen("_train"));
     fprintf(f, "/* What the train section says about samples. */\n#define %s_FLIP %d\n#define %s_SHIFT %d\n#define %s_CROP %d\n\n", u, a->flip, u,
             a->shift, u, a->crop);
+    fprintf(f, "/* The learning rate of the train section after `epoch` of so many epochs, with fractions, if it is `rate` at its highest. */\n"
+               "double %s_schedule(double rate, double epoch, double epochs);\n\n", step->name);
     fprintf(f,
             "/* Hooks: the training program calls them, nothing here does. cnnc's examples/train has the program, and hooks.c there is the\n"
             " * file to replace. `user` is the program's own. */\n"
@@ -21,4 +23,32 @@ void emit_train_hooks(struct emitter *step, FILE *f)
             "/* After each epoch and its validation. @return other than 0: training ends. */\n"
             "int %s_end_of_epoch(%s_train_ctx *ctx, void *user, int epoch, double loss, double validation_loss);\n\n",
             u, n, n, n, n, n, n);
+}
+
+void emit_train_schedule(struct emitter *step, FILE *f)
+{
+    const struct schedule *s = &step->o->train.schedule;
+    char a[32], b[32];
+    const bool cosine = strcmp(s->kind, "cosine") == 0, steps = strcmp(s->kind, "step") == 0;
+    fprintf(f, "\n/* Schedule: %s. */\ndouble %s_schedule(double rate, double epoch, double epochs)\n{\n", s->kind, step->name);
+    if (!cosine)
+        fputs("    (void)epochs;\n", f);
+    if (!cosine && !steps && s->warmup == 0)
+        fputs("    (void)epoch;\n", f);
+    if (s->warmup > 0)
+        fprintf(f, "    if (epoch < %s) /* warm-up */\n        return rate * epoch / %s;\n", double_text(s->warmup, a), double_text(s->warmup, b));
+    if (steps && s->every > 0)
+        fprintf(f, "    rate *= pow(%s, floor(epoch / %s));\n", double_text(s->factor, a), double_text(s->every, b));
+    for (int i = 0; steps && i < s->n; i++)
+        fprintf(f, "    if (epoch >= %s)\n        rate *= %s;\n", double_text(s->at[i], a), double_text(s->factor, b));
+    if (cosine) {
+        const char *from = s->warmup > 0 ? arena_printf(&step->arena, " - %s", double_text(s->warmup, a)) : "";
+        fprintf(f, from[0] ? "    const double share = (epoch%s) / (epochs%s), low = %s;\n" : "    const double share = epoch%s / epochs%s, low = %s;\n", from, from,
+                double_text(s->to, b));
+        fprintf(f,
+                   "    return low + (rate - low) * 0.5 * (1 + cos(3.14159265358979323846 * (share < 1 ? share : 1)));\n");
+    } else {
+        fputs("    return rate;\n", f);
+    }
+    fputs("}\n", f);
 }

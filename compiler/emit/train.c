@@ -148,6 +148,7 @@ void emit_train_source(struct emitter *step, struct emitter *eval, FILE *f)
     print_graph(eval, f);
     print_call(eval, f, n, eval->name, real, false);
     print_parameters(step, f, n);
+    emit_train_schedule(step, f);
     struct tensor **list = xmalloc(sizeof *list * (size_t)(step->g->inputs + 1));
     int inputs = 0;
     for (int i = 0; i < step->g->inputs; i++)

@@ -12,14 +12,11 @@ struct graph *read_onnx(const char *path, const struct options *o, struct diag *
 
 /* What a .net's train section says, then the command line, over what t holds already. */
 bool read_train_section(struct graph *g, const struct options *o, struct train *t);
+struct ast;
+bool read_augment(struct graph *g, const struct ast *a, struct augment *to); /* its setting `augment` */
 
 /* Parameters from a safetensors file, by name; names and shapes that do not match are errors. The mapping lives as long
  * as the program. */
 bool read_weights(struct graph *g, const char *path);
-
-/* What a .net's train section says, over what t holds already. */
-bool read_train_section(struct graph *g, struct train *t);
-struct ast;
-bool read_augment(struct graph *g, const struct ast *a, struct augment *to); /* its setting `augment` */
 
 #endif

@@ -100,9 +100,7 @@ void F(_augment)(void *user, unsigned char *image, uint64_t random)
 double F(_learning_rate)(void *user, double epoch)
 {
     const struct run *r = user;
-    if (strcmp(C(_TRAIN_SCHEDULE), "cosine") == 0)
-        return r->s.rate * 0.5 * (1 + cos(acos(-1.0) * epoch / r->s.epochs));
-    return r->s.rate;
+    return F(_train_schedule)(r->s.rate, epoch, r->s.epochs);
 }
 
 /* After an epoch and its evaluation. Not 0: training ends here. */
