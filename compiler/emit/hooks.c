@@ -43,10 +43,9 @@ void emit_train_schedule(struct emitter *step, FILE *f)
         fprintf(f, "    if (epoch >= %s)\n        rate *= %s;\n", double_text(s->at[i], a), double_text(s->factor, b));
     if (cosine) {
         const char *from = s->warmup > 0 ? arena_printf(&step->arena, " - %s", double_text(s->warmup, a)) : "";
-        fprintf(f, from[0] ? "    const double share = (epoch%s) / (epochs%s), low = %s;\n" : "    const double share = epoch%s / epochs%s, low = %s;\n", from, from,
-                double_text(s->to, b));
-        fprintf(f,
-                   "    return low + (rate - low) * 0.5 * (1 + cos(3.14159265358979323846 * (share < 1 ? share : 1)));\n");
+        fprintf(f, "    const double share = %sepoch%s%s / %sepochs%s%s, low = %s;\n", from[0] ? "(" : "", from, from[0] ? ")" : "",
+                from[0] ? "(" : "", from, from[0] ? ")" : "", double_text(s->to, b));
+        fputs("    return low + (rate - low) * 0.5 * (1 + cos(3.14159265358979323846 * (share < 1 ? share : 1)));\n", f);
     } else {
         fputs("    return rate;\n", f);
     }
