@@ -157,8 +157,9 @@ CNNC_INLINE size_t cnnc_winograd_weights_size(const struct cnnc_conv *g)
 CNNC_INLINE void cnnc_winograd_weights(const struct cnnc_conv *g, const float *w, float *U)
 {
     static const double G2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-    static const double G4[6][3] = {{1. / 4, 0, 0},           {-1. / 6, -1. / 6, -1. / 6}, {-1. / 6, 1. / 6, -1. / 6},
-                                    {1. / 24, 1. / 12, 1. / 6}, {1. / 24, -1. / 12, 1. / 6}, {0, 0, 1}};
+    /* the points of cnnc_winograd_in; the scale of each row makes the multiplications of cnnc_winograd_out few */
+    const double r = 1.4142135623730951, t = 1. / 3;
+    const double G4[6][3] = {{1, 0, 0}, {-t, -t / r, -t / 2}, {-t, t / r, -t / 2}, {r / 6, t, r / 3}, {r / 6, -t, r / 3}, {0, 0, 1}};
     const double(*G)[3] = g->winograd == 2 ? G2 : G4;
     const int s = g->winograd + 2;
     const size_t position = (size_t)cnnc_blocks(g->oc) * (size_t)g->ic * CNNC_B;

@@ -24,15 +24,17 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_in)(cnnc_vf *o, const cnnc_vf *d, const i
         o[3] = CNNC_VSUB(d[1], d[3]);
         return;
     }
-    const cnnc_vf c2 = CNNC_VSET1(2), c4 = CNNC_VSET1(4), c5 = CNNC_VSET1(5);
-    cnnc_vf a = CNNC_VFNMA(c4, d[2], d[4]), b = CNNC_VFNMA(c4, d[1], d[3]);
-    cnnc_vf c = CNNC_VSUB(d[4], d[2]), e = CNNC_VMUL(c2, CNNC_VSUB(d[3], d[1]));
-    o[0] = CNNC_VFMA(c4, d[0], CNNC_VFNMA(c5, d[2], d[4]));
-    o[1] = CNNC_VADD(a, b);
-    o[2] = CNNC_VSUB(a, b);
-    o[3] = CNNC_VADD(c, e);
-    o[4] = CNNC_VSUB(c, e);
-    o[5] = CNNC_VFMA(c4, d[1], CNNC_VFNMA(c5, d[3], d[5]));
+    /* points 0, +-sqrt(1/2), +-sqrt(2), infinity: a third of the error of 0, +-1, +-2, infinity at the same number of operations */
+    const cnnc_vf half = CNNC_VSET1(0.5f), two = CNNC_VSET1(2), c = CNNC_VSET1(2.5f);
+    const cnnc_vf r = CNNC_VSET1(1.41421356f), h = CNNC_VSET1(0.70710678f);
+    const cnnc_vf e2 = CNNC_VFNMA(two, d[2], d[4]), e1 = CNNC_VFNMA(two, d[1], d[3]);
+    const cnnc_vf f2 = CNNC_VFNMA(half, d[2], d[4]), f1 = CNNC_VFNMA(half, d[1], d[3]);
+    o[0] = CNNC_VFNMA(c, d[2], CNNC_VADD(d[0], d[4]));
+    o[1] = CNNC_VFMA(h, e1, e2);
+    o[2] = CNNC_VFNMA(h, e1, e2);
+    o[3] = CNNC_VFMA(r, f1, f2);
+    o[4] = CNNC_VFNMA(r, f1, f2);
+    o[5] = CNNC_VFNMA(c, d[3], CNNC_VADD(d[1], d[5]));
 }
 
 /* o = A^T d */
@@ -43,11 +45,12 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_out)(cnnc_vf *o, const cnnc_vf *d, const 
         o[1] = CNNC_VSUB(CNNC_VSUB(d[1], d[2]), d[3]);
         return;
     }
-    cnnc_vf a = CNNC_VADD(d[1], d[2]), b = CNNC_VSUB(d[1], d[2]), c = CNNC_VADD(d[3], d[4]), e = CNNC_VSUB(d[3], d[4]);
-    o[0] = CNNC_VADD(CNNC_VADD(d[0], a), c);
-    o[1] = CNNC_VFMA(CNNC_VSET1(2), e, b);
-    o[2] = CNNC_VFMA(CNNC_VSET1(4), c, a);
-    o[3] = CNNC_VADD(CNNC_VFMA(CNNC_VSET1(8), e, b), d[5]);
+    const cnnc_vf two = CNNC_VSET1(2), r = CNNC_VSET1(1.41421356f), h = CNNC_VSET1(0.70710678f);
+    const cnnc_vf a = CNNC_VADD(d[1], d[2]), b = CNNC_VSUB(d[1], d[2]), c = CNNC_VADD(d[3], d[4]), e = CNNC_VSUB(d[3], d[4]);
+    o[0] = CNNC_VFMA(two, a, CNNC_VFMA(h, c, d[0]));
+    o[1] = CNNC_VFMA(r, b, e);
+    o[2] = CNNC_VFMA(r, c, a);
+    o[3] = CNNC_VFMA(two, e, CNNC_VFMA(h, b, d[5]));
 }
 
 /* V of `n` tiles from tile t0 on, the tiles of all images counted through: [(m + 2)^2][input blocks][TB][B] (positions as cnnc_winograd_position() says); the tiles from n to `padded`
