@@ -207,10 +207,11 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
 /* u = G g */
 CNNC_INLINE void CNNC_FN(cnnc_winograd_filter)(cnnc_vf *u, const cnnc_vf *g)
 {
-    const cnnc_vf c6 = CNNC_VSET1(1.f / 6), c12 = CNNC_VSET1(1.f / 12), c24 = CNNC_VSET1(1.f / 24);
-    const cnnc_vf a = CNNC_VMUL(CNNC_VSET1(-1.f / 6), CNNC_VADD(g[0], g[2])), b = CNNC_VMUL(c6, g[1]);
-    const cnnc_vf c = CNNC_VFMA(c24, g[0], CNNC_VMUL(c6, g[2])), e = CNNC_VMUL(c12, g[1]);
-    u[0] = CNNC_VMUL(CNNC_VSET1(0.25f), g[0]);
+    const cnnc_vf a = CNNC_VMUL(CNNC_VSET1(-1.f / 3), CNNC_VFMA(CNNC_VSET1(0.5f), g[2], g[0]));
+    const cnnc_vf b = CNNC_VMUL(CNNC_VSET1(0.23570226f), g[1]); /* sqrt(2) / 6 */
+    const cnnc_vf c = CNNC_VMUL(CNNC_VSET1(0.23570226f), CNNC_VFMA(CNNC_VSET1(2), g[2], g[0]));
+    const cnnc_vf e = CNNC_VMUL(CNNC_VSET1(1.f / 3), g[1]);
+    u[0] = g[0];
     u[1] = CNNC_VSUB(a, b);
     u[2] = CNNC_VADD(a, b);
     u[3] = CNNC_VADD(c, e);

@@ -41,17 +41,18 @@ CNNC_INLINE void CNNC_FN(cnnc_pack_taps)(const struct cnnc_pack *p, const float 
 /* y = G x for three rows; m is 2 or 4. */
 CNNC_INLINE void CNNC_FN(cnnc_pack_g)(cnnc_vf *y, cnnc_vf a, cnnc_vf b, cnnc_vf c, const int m)
 {
-    const cnnc_vf sum = CNNC_VADD(a, c);
-    y[0] = m == 2 ? a : CNNC_VMUL(a, CNNC_VSET1(1.f / 4));
+    y[0] = a;
     if (m == 2) {
+        const cnnc_vf sum = CNNC_VADD(a, c);
         y[1] = CNNC_VMUL(CNNC_VADD(sum, b), CNNC_VSET1(0.5f));
         y[2] = CNNC_VMUL(CNNC_VSUB(sum, b), CNNC_VSET1(0.5f));
-    } else {
-        const cnnc_vf far = CNNC_VFMA(a, CNNC_VSET1(1.f / 24), CNNC_VMUL(c, CNNC_VSET1(1.f / 6))), half = CNNC_VMUL(b, CNNC_VSET1(1.f / 12));
-        y[1] = CNNC_VMUL(CNNC_VADD(sum, b), CNNC_VSET1(-1.f / 6));
-        y[2] = CNNC_VMUL(CNNC_VSUB(sum, b), CNNC_VSET1(-1.f / 6));
-        y[3] = CNNC_VADD(far, half);
-        y[4] = CNNC_VSUB(far, half);
+    } else { /* the points of cnnc_winograd_in; 0.2357...: sqrt(2) / 6 */
+        const cnnc_vf near = CNNC_VMUL(CNNC_VSET1(-1.f / 3), CNNC_VFMA(CNNC_VSET1(0.5f), c, a)), odd = CNNC_VMUL(b, CNNC_VSET1(0.23570226f));
+        const cnnc_vf far = CNNC_VMUL(CNNC_VSET1(0.23570226f), CNNC_VFMA(CNNC_VSET1(2), c, a)), third = CNNC_VMUL(b, CNNC_VSET1(1.f / 3));
+        y[1] = CNNC_VSUB(near, odd);
+        y[2] = CNNC_VADD(near, odd);
+        y[3] = CNNC_VADD(far, third);
+        y[4] = CNNC_VSUB(far, third);
     }
     y[m + 1] = c;
 }
