@@ -171,6 +171,7 @@ struct graph {
     struct tensor **output;
     int outputs;
     bool from_onnx;
+    bool quantized; /* pass quantize has run */
     uint64_t seed;
     int steps;             /* of the schedule */
     struct reference *reference; /* --selftest: what layers must result in (passes/reference.h); heap memory */

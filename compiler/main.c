@@ -25,6 +25,7 @@ static const struct pass passes[] = {
     {"layers", pass_layers, "a list of the layers as written, for reports"},
     {"canonicalise", pass_canonicalise, "exporters' debris goes"},
     {"simplify", pass_simplify, "constants and batch norm fold, dead code goes"},
+    {"quantize", pass_quantize, "what is quantised is computed in integers"},
     {"fuse", pass_fuse, "activations, additions and pools join the layer before"},
     {"select", pass_select, "a kernel and a layout for every layer"},
     {"layout", pass_layout, "the conversions that remain"},

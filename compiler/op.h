@@ -34,7 +34,20 @@ enum op_flags {
     OP_CONTROL = 32,    /* owns subgraphs */
     OP_RANDOM = 64,
     OP_VARIADIC_OUT = 128,
-    OP_UPDATES = 256 /* writes state: never dead */
+    OP_UPDATES = 256, /* writes state: never dead */
+    OP_MOVES = 512,   /* what its first output holds are elements of its inputs of the same type: of a quantised tensor likewise */
+    OP_QUANTIZES = 1024,   /* QuantizeLinear: float to integers; folded only after pass quantize has seen it */
+    OP_DEQUANTIZES = 2048, /* DequantizeLinear: the way back */
+    OP_INTEGER = 4096      /* its operands are quantised tensors, scales and zero points: pass quantize calls `quantize` */
+};
+
+/* A quantised tensor: real value = (q - zero) * scale. As an operand q is NULL where that is a float. As the result wanted: q is NULL, scale
+ * and zero hold one element, and low .. high are the bounds of q; scale NULL: a float is wanted. */
+struct quantized {
+    struct tensor *q, *scale, *zero;
+    int64_t axis; /* of the scales, if they are several */
+    enum dtype dtype;
+    int low, high;
 };
 
 struct cost {
@@ -127,6 +140,9 @@ struct op {
     /* The stage of an epilogue that does this node's work on the value that arrives through its input `value`. Tensors
      * that the stage reads go to operand[] (s->inputs of them; it may make constants); first_input is the caller's. */
     bool (*as_stage)(struct graph *g, const struct node *n, int value, struct stage *s, struct tensor *operand[2]);
+    /* quantize: puts before n nodes that compute it in integers. in: for each operand where it comes from. Returns the last of these nodes, whose
+     * output 0 is the result, with its type and shape; NULL: it has no such form. OP_INTEGER: in and out are NULL. */
+    struct node *(*quantize)(struct graph *g, struct node *n, const struct quantized *in, const struct quantized *out);
     /* Appends the nodes that turn the gradients of n's outputs into those of its inputs (grad.h). NULL: no derivative. */
     bool (*grad)(struct graph *g, struct node *n);
     const struct kernel *kernels;

@@ -86,6 +86,7 @@ pass_fn pass_reference;    /* --selftest: what each layer results in for a store
 pass_fn pass_canonicalise; /* exporters' debris goes; nothing that training needs */
 pass_fn pass_grad;         /* training: loss, backward nodes and updates join the graph */
 pass_fn pass_simplify;     /* constants fold, batch norm goes into conv, dead code goes */
+pass_fn pass_quantize;     /* what stands between DequantizeLinear and QuantizeLinear is computed in integers */
 pass_fn pass_fuse;         /* activations, adds and pools become epilogues */
 pass_fn pass_select;       /* a kernel, and with it a layout, for every node */
 pass_fn pass_layout;       /* the conversions that remain become nodes; halos; concat in place */

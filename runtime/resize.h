@@ -5,7 +5,9 @@
  */
 #include "base.h"
 #include "element.h"
+#include "requantize.h"
 #include "resize_types.h"
+#include "scalar_math.h"
 
 /* How many places make one of the result, along axis d. */
 CNNC_INLINE long CNNC_FN(cnnc_resize_taps)(const struct cnnc_resize *g, int d)
@@ -149,9 +151,13 @@ CNNC_INLINE void CNNC_FN(cnnc_resize)(const struct cnnc_resize *g, const void *c
             }
         }
         for (long i = 0; i < n; i++)
-            if (outside || place[r][i * taps[r]] < 0)
+            if (outside || place[r][i * taps[r]] < 0) {
                 cnnc_put(g->dtype, out[0], row * n + i, g->outside);
-            else if (g->mode != CNNC_RESIZE_NEAREST)
-                cnnc_put(g->dtype, out[0], row * n + i, sum[i]);
+            } else if (g->mode != CNNC_RESIZE_NEAREST) {
+                if (g->rounded) /* what floating point adds in the last places decides no tie */
+                    cnnc_put_int(g->dtype, out[0], row * n + i, cnnc_shift_even(cnnc_f64_to_i64(cnnc_round_even(sum[i] * 0x1p20)), 20));
+                else
+                    cnnc_put(g->dtype, out[0], row * n + i, sum[i]);
+            }
     }
 }

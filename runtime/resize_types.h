@@ -13,10 +13,10 @@ enum cnnc_resize_place {
 };
 enum cnnc_resize_nearest { CNNC_NEAREST_PREFER_FLOOR, CNNC_NEAREST_PREFER_CEIL, CNNC_NEAREST_FLOOR, CNNC_NEAREST_CEIL };
 
-/* same: axes that stay as they are (neighbours are joined). from, to: the part of the axis that CROP looks at; outside it is
+/* rounded: integers are rounded to nearest even, not cut. same: axes that stay as they are (neighbours are joined). from, to: the part of the axis that CROP looks at; outside it is
  * `outside`. Scratch: see cnnc_resize_scratch. */
 struct cnnc_resize {
-    int rank, dtype, bytes, mode, place, nearest, antialias, exclude_outside;
+    int rank, dtype, bytes, mode, place, nearest, antialias, exclude_outside, rounded;
     int same[8];
     long x[8], y[8];
     double scale[8], from[8], to[8], cubic, outside;

@@ -5,6 +5,7 @@
 
 #include "conv_kernels.h"
 #include "grads.h"
+#include "qhooks.h"
 
 const struct attr_def conv_attrs[CONV_ATTRS] = {
     {NULL, "filters", A_INT, AT_POS | AT_NET | AT_POSITIVE, 0, NULL, "number of output channels"},
@@ -151,7 +152,7 @@ const struct op op_conv = {
     .onnx = "Conv", .net = "conv", .doc = "convolution",
     .attrs = conv_attrs, .nattrs = COUNT(conv_attrs),
     .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
-    .params = conv_params, .infer = conv_infer, .cost = conv_cost, .grad = conv_grad,
+    .params = conv_params, .infer = conv_infer, .cost = conv_cost, .grad = conv_grad, .quantize = conv_quantize,
     .kernels = conv_kernels, .nkernels = CONV_KERNELS,
 };
 

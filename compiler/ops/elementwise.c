@@ -1,6 +1,7 @@
 /* Arithmetic, comparisons, logic, bits and functions of single elements. */
 #include "elementwise_rows.h"
 #include "grads.h"
+#include "qhooks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -153,9 +154,9 @@ bool binary_stage(struct graph *g, const struct node *n, int value, struct stage
 #define BINARY(symbol, onnx, net, aliases, flags, doc) ROW(symbol, onnx, net, aliases, flags, 2, 2, doc, .expand = elementwise_expand)
 #define WITH_ATTRS(table) .attrs = table, .nattrs = COUNT(table)
 
-ROW(op_add, "Add", "add", NULL, OP_COMMUTATIVE, 2, 2, "a + b, broadcast", .grad = add_grad, .as_stage = binary_stage, .expand = elementwise_expand);
-ROW(op_sub, "Sub", "sub", "subtract", 0, 2, 2, "a - b, broadcast", .grad = sub_grad, .as_stage = binary_stage, .expand = elementwise_expand);
-ROW(op_mul, "Mul", "mul", "multiply", OP_COMMUTATIVE, 2, 2, "a * b, broadcast", .grad = mul_grad, .as_stage = binary_stage, .expand = elementwise_expand);
+ROW(op_add, "Add", "add", NULL, OP_COMMUTATIVE, 2, 2, "a + b, broadcast", .grad = add_grad, .quantize = add_quantize, .as_stage = binary_stage, .expand = elementwise_expand);
+ROW(op_sub, "Sub", "sub", "subtract", 0, 2, 2, "a - b, broadcast", .grad = sub_grad, .quantize = sub_quantize, .as_stage = binary_stage, .expand = elementwise_expand);
+ROW(op_mul, "Mul", "mul", "multiply", OP_COMMUTATIVE, 2, 2, "a * b, broadcast", .grad = mul_grad, .quantize = mul_quantize, .as_stage = binary_stage, .expand = elementwise_expand);
 ROW(op_div, "Div", "div", "divide", 0, 2, 2, "a / b, broadcast; integers are truncated", .as_stage = binary_stage, .expand = elementwise_expand);
 ROW(op_max, "Max", "max", "maximum", OP_COMMUTATIVE, 1, -1, "largest of its operands, broadcast", .expand = variadic_expand);
 ROW(op_min, "Min", "min", "minimum", OP_COMMUTATIVE, 1, -1, "smallest of its operands, broadcast", .expand = variadic_expand);

@@ -61,7 +61,7 @@ GEOMETRY(gather, FIELD_LIT(struct cnnc_gather, size, F_INT), FIELD_LIT(struct cn
 static const struct kernel gather_kernels[] = {KERNEL(gather, "gather.h", gather, gather_fill)};
 const struct op op_gather = {
     .onnx = "Gather", .net = "gather", .doc = "slices of a tensor by index", .attrs = axis0_attr, .nattrs = 1,
-    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .infer = gather_infer, .kernels = gather_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = gather_infer, .kernels = gather_kernels, .nkernels = 1,
 };
 
 /* ---- GatherElements, ScatterElements ---------------------------------------------------------------------------- */
@@ -143,7 +143,7 @@ static const struct kernel gather_elements_kernels[] = {KERNEL(gather_elements, 
 static const struct kernel scatter_elements_kernels[] = {KERNEL(scatter_elements, "place.h", scatter, scatter_fill)};
 const struct op op_gather_elements = {
     .onnx = "GatherElements", .doc = "elements along an axis by index", .attrs = axis0_attr, .nattrs = 1,
-    .min_in = 2, .max_in = 2, .max_out = 1, .infer = elements_infer, .kernels = gather_elements_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = elements_infer, .kernels = gather_elements_kernels, .nkernels = 1,
 };
 static const struct attr_def scatter_attrs[] = {
     {"axis", NULL, A_INT, 0, 0, NULL, "axis to index"},
@@ -247,7 +247,7 @@ static const struct attr_def gather_nd_attrs[] = {
     {"batch_dims", NULL, A_INT, AT_NONNEG, 0, NULL, "leading axes that data and indices share"}};
 const struct op op_gather_nd = {
     .onnx = "GatherND", .doc = "slices by tuples of indices", .attrs = gather_nd_attrs, .nattrs = 1,
-    .min_in = 2, .max_in = 2, .max_out = 1, .infer = gather_nd_infer, .kernels = gather_nd_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = gather_nd_infer, .kernels = gather_nd_kernels, .nkernels = 1,
 };
 const struct op op_scatter_nd = {
     .onnx = "ScatterND", .doc = "a copy with slices replaced by tuples of indices", .attrs = scatter_attrs + 1, .nattrs = 1,
@@ -335,7 +335,7 @@ GEOMETRY(reverse_sequence, FIELD(struct cnnc_reverse_sequence, outer, F_LONG),
 static const struct kernel reverse_kernels[] = {KERNEL(reverse_sequence, "place.h", reverse_sequence, reverse_fill)};
 const struct op op_reverse_sequence = {
     .onnx = "ReverseSequence", .doc = "sequences of different lengths, each reversed", .attrs = reverse_attrs, .nattrs = 2,
-    .min_in = 2, .max_in = 2, .max_out = 1, .infer = reverse_infer, .kernels = reverse_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = reverse_infer, .kernels = reverse_kernels, .nkernels = 1,
 };
 
 /* ---- TensorScatter ---------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* Gemm (a dense layer) and MatMul. */
 #include "gemm_kernels.h"
 #include "grads.h"
+#include "qhooks.h"
 
 #define GEMM_TYPES (TYPES_FLOAT | TYPE(DT_I32) | TYPE(DT_I64) | TYPE(DT_U32) | TYPE(DT_U64))
 
@@ -124,11 +125,11 @@ static const struct attr_def gemm_attrs[] = {
 const struct op op_gemm = {
     .onnx = "Gemm", .net = "dense", .net_aliases = "linear|fc|fully_connected", .doc = "x times a learned matrix, plus a bias",
     .attrs = gemm_attrs, .nattrs = COUNT(gemm_attrs), .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
-    .params = dense_params, .infer = gemm_infer, .grad = gemm_grad, .cost = gemm_cost, .kernels = gemm_kernels,
+    .params = dense_params, .infer = gemm_infer, .grad = gemm_grad, .quantize = gemm_quantize, .cost = gemm_cost, .kernels = gemm_kernels,
     .nkernels = GEMM_KERNELS,
 };
 const struct op op_matmul = {
     .onnx = "MatMul", .net = "matmul", .doc = "product of two matrices, or stacks of them",
     .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .infer = matmul_infer, .cost = matmul_cost,
-    .expand = matmul_expand, .kernels = matmul_kernels, .nkernels = MATMUL_KERNELS,
+    .expand = matmul_expand, .quantize = matmul_quantize, .kernels = matmul_kernels, .nkernels = MATMUL_KERNELS,
 };

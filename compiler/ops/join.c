@@ -100,7 +100,7 @@ static const struct kernel concat_kernels[] = {
 };
 const struct op op_concat = {
     .onnx = "Concat", .net = "concat", .doc = "tensors joined along an axis", .attrs = concat_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .params = concat_params, .infer = concat_infer, .grad = concat_grad, .kernels = concat_kernels, .nkernels = COUNT(concat_kernels),
+    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .flags = OP_MOVES, .params = concat_params, .infer = concat_infer, .grad = concat_grad, .kernels = concat_kernels, .nkernels = COUNT(concat_kernels),
 };
 
 /* ---- Split ------------------------------------------------------------------------------------------------------ */
@@ -179,7 +179,7 @@ static void split_fill(const struct node *n, void *geometry, const struct target
 static const struct kernel split_kernels[] = {KERNEL(split_parts, "move.h", concat, split_fill)};
 const struct op op_split = {
     .onnx = "Split", .net = "split", .doc = "a tensor cut into parts along an axis", .attrs = split_attrs,
-    .nattrs = COUNT(split_attrs), .min_in = 1, .max_in = 2, .net_in = 1, .max_out = CNNC_MOVE_PARTS, .flags = OP_VARIADIC_OUT,
+    .nattrs = COUNT(split_attrs), .min_in = 1, .max_in = 2, .net_in = 1, .max_out = CNNC_MOVE_PARTS, .flags = OP_VARIADIC_OUT | OP_MOVES,
     .params = split_params, .infer = split_infer, .kernels = split_kernels, .nkernels = 1,
 };
 

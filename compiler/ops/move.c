@@ -86,7 +86,7 @@ static void transpose_fill(const struct node *n, void *geometry, const struct ta
 STRIDED(transpose);
 const struct op op_transpose = {
     .onnx = "Transpose", .net = "transpose", .doc = "axes in another order", .attrs = transpose_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .infer = transpose_infer, ONE_KERNEL(transpose),
+    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .infer = transpose_infer, ONE_KERNEL(transpose),
 };
 
 /* ---- Slice ------------------------------------------------------------------------------------------------------ */
@@ -185,7 +185,7 @@ static void slice_fill(const struct node *n, void *geometry, const struct target
 STRIDED(slice);
 const struct op op_slice = {
     .onnx = "Slice", .net = "slice", .doc = "a part of a tensor", .attrs = slice_attrs, .nattrs = COUNT(slice_attrs),
-    .min_in = 3, .max_in = 5, .net_in = 1, .max_out = 1, .params = slice_params, .infer = slice_infer, ONE_KERNEL(slice),
+    .min_in = 3, .max_in = 5, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .params = slice_params, .infer = slice_infer, ONE_KERNEL(slice),
 };
 
 /* ---- Expand, Tile ----------------------------------------------------------------------------------------------- */
@@ -226,7 +226,7 @@ static void expand_fill(const struct node *n, void *geometry, const struct targe
 STRIDED(expand);
 const struct op op_expand = {
     .onnx = "Expand", .doc = "a tensor broadcast to a shape", .min_in = 2, .max_in = 2, .max_out = 1,
-    .infer = expand_infer, ONE_KERNEL(expand),
+    .flags = OP_MOVES, .infer = expand_infer, ONE_KERNEL(expand),
 };
 
 static bool tile_infer(struct graph *g, struct node *n)
@@ -273,7 +273,7 @@ GEOMETRY(pad, FIELD_LIT(struct cnnc_pad, size, F_INT), FIELD(struct cnnc_pad, ra
 static const struct kernel tile_kernels[] = {
     {.name = "pad", .part = "move.h", .geometry = &pad_geometry, .fill = tile_fill, .run = run_tile}};
 const struct op op_tile = {
-    .onnx = "Tile", .doc = "a tensor repeated along its axes", .min_in = 2, .max_in = 2, .max_out = 1, .infer = tile_infer,
+    .onnx = "Tile", .doc = "a tensor repeated along its axes", .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = tile_infer,
     ONE_KERNEL(tile),
 };
 
@@ -318,7 +318,7 @@ static void depth_to_space_fill(const struct node *n, void *geometry, const stru
 STRIDED(depth_to_space);
 const struct op op_depth_to_space = {
     .onnx = "DepthToSpace", .net = "depth_to_space", .net_aliases = "pixel_shuffle", .doc = "channels become blocks of pixels",
-    .attrs = depth_attrs, .nattrs = 2, .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .infer = depth_infer,
+    .attrs = depth_attrs, .nattrs = 2, .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .infer = depth_infer,
     ONE_KERNEL(depth_to_space),
 };
 
@@ -339,5 +339,5 @@ static void space_to_depth_fill(const struct node *n, void *geometry, const stru
 STRIDED(space_to_depth);
 const struct op op_space_to_depth = {
     .onnx = "SpaceToDepth", .net = "space_to_depth", .doc = "blocks of pixels become channels", .attrs = depth_attrs,
-    .nattrs = 1, .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .infer = depth_infer, ONE_KERNEL(space_to_depth),
+    .nattrs = 1, .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .infer = depth_infer, ONE_KERNEL(space_to_depth),
 };

@@ -1,5 +1,6 @@
 /* Pooling: windows, whole planes, and windows that divide a plane into a given number of parts. */
 #include "grads.h"
+#include "qhooks.h"
 #include "shared.h"
 
 #include <string.h>
@@ -143,7 +144,7 @@ static bool adaptive_expand(struct graph *g, struct node *n)
 
 /* ---- geometry --------------------------------------------------------------------------------------------------- */
 
-static void pool_fill(const struct node *n, void *geometry, const struct target *target)
+void pool_fill(const struct node *n, void *geometry, const struct target *target)
 {
     struct cnnc_pool *p = geometry;
     const struct extent5 x = extent5(n->in[0]), y = extent5(n->out[0]);
@@ -351,16 +352,16 @@ static const struct attr_def adaptive_attrs[] = {
 
 const struct op op_max_pool = {
     .onnx = "MaxPool", .net = "maxpool", .net_aliases = "max_pool", .doc = "largest value of each window", .min_in = 1,
-    .max_in = 1, .net_in = 1, .max_out = 2, .cost = pool_cost, .grad = max_pool_grad, .kernels = pool_kernels,
+    .max_in = 1, .net_in = 1, .max_out = 2, .flags = OP_MOVES, .cost = pool_cost, .grad = max_pool_grad, .kernels = pool_kernels,
     .nkernels = COUNT(pool_kernels), WINDOWS(max_pool_attrs),
 };
-POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", .grad = average_pool_grad, WINDOWS(average_pool_attrs));
+POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", .grad = average_pool_grad, .quantize = average_pool_quantize, WINDOWS(average_pool_attrs));
 POOL(op_sum_pool, "SumPool", "sumpool", "sum_pool", "sum of each window", WINDOWS(sum_pool_attrs));
 POOL(op_lp_pool, "LpPool", "lppool", "lp_pool", "p-norm of each window", WINDOWS(lp_pool_attrs));
-POOL(op_global_average_pool, "GlobalAveragePool", "globalavgpool", "global_avgpool|gap", "mean of each channel", .infer = global_infer, .grad = global_pool_grad);
+POOL(op_global_average_pool, "GlobalAveragePool", "globalavgpool", "global_avgpool|gap", "mean of each channel", .infer = global_infer, .grad = global_pool_grad, .quantize = average_pool_quantize);
 POOL(op_global_max_pool, "GlobalMaxPool", "globalmaxpool", "global_maxpool", "largest value of each channel", .infer = global_infer);
 POOL(op_global_lp_pool, "GlobalLpPool", "globallppool", "global_lppool", "p-norm of each channel", .infer = global_infer, ATTRS(global_lp_attrs));
-POOL(op_adaptive_average_pool, "AdaptiveAveragePool", "adaptive_avgpool", "adaptive_avg_pool", "means over windows that divide the input into the given number", .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));
+POOL(op_adaptive_average_pool, "AdaptiveAveragePool", "adaptive_avgpool", "adaptive_avg_pool", "means over windows that divide the input into the given number", .quantize = average_pool_quantize, .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));
 POOL(op_adaptive_max_pool, "AdaptiveMaxPool", "adaptive_maxpool", "adaptive_max_pool", "maxima over windows that divide the input into the given number", .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));
 /* clang-format on */
 

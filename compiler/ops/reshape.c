@@ -14,7 +14,7 @@ RUN(copy)
 GEOMETRY(copy, FIELD(struct cnnc_copy, bytes, F_LONG));
 static const struct kernel copy_kernels[] = {
     {.name = "copy", .part = "copy.h", .geometry = &copy_geometry, .inplace = true, .fill = bytes_fill, .run = run_copy}};
-#define VIEW .flags = OP_VIEW, .grad = view_grad, .max_out = 1, .kernels = copy_kernels, .nkernels = COUNT(copy_kernels)
+#define VIEW .flags = OP_VIEW | OP_MOVES, .grad = view_grad, .max_out = 1, .kernels = copy_kernels, .nkernels = COUNT(copy_kernels)
 
 static bool view_as(struct graph *g, struct node *n, int rank, const int64_t *dim)
 {

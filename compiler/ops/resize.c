@@ -4,6 +4,8 @@
 #include <math.h>
 
 #include "../../runtime/resize.h"
+#include "qhooks.h"
+#include "quantized.h"
 #include "shared.h"
 
 static const struct attr_def resize_attrs[] = {
@@ -21,6 +23,7 @@ static const struct attr_def resize_attrs[] = {
     {"keep_aspect_ratio_policy", NULL, A_STRING, 0, 0, "stretch:stretch|not_larger|not_smaller", "what sizes mean"},
     {"scale", "scale", A_FLOATS, AT_NET, 0, NULL, "factor, or one for each spatial axis"},
     {"size", "size", A_SPATIAL, AT_NET, 0, NULL, "size of each plane"},
+    {"quantized", NULL, A_BOOL, 0, 0, NULL, "integers stand for real values: they are rounded, not cut"},
 };
 
 static bool resize_params(struct graph *g, struct node *n)
@@ -137,7 +140,7 @@ static void resize_fill(const struct node *n, void *geometry, const struct targe
                               .mode = word_index(attr_s(n, "mode"), modes, 3),
                               .place = word_index(attr_s(n, "coordinate_transformation_mode"), places, 6),
                               .nearest = word_index(attr_s(n, "nearest_mode"), nearest, 4),
-                              .antialias = (int)attr_i(n, "antialias"), .exclude_outside = (int)attr_i(n, "exclude_outside"),
+                              .antialias = (int)attr_i(n, "antialias"), .rounded = (int)attr_i(n, "quantized"), .exclude_outside = (int)attr_i(n, "exclude_outside"),
                               .cubic = attr_f(n, "cubic_coeff_a"), .outside = attr_f(n, "extrapolation_value")};
     for (int i = 0; i < x->rank; i++) {
         from[i] = 0;
@@ -173,7 +176,7 @@ RUN_SCRATCH(resize, resize_scratch)
 GEOMETRY(resize, FIELD_LIT(struct cnnc_resize, rank, F_INT), FIELD_LIT(struct cnnc_resize, dtype, F_INT),
          FIELD_LIT(struct cnnc_resize, bytes, F_INT), FIELD_LIT(struct cnnc_resize, mode, F_INT),
          FIELD_LIT(struct cnnc_resize, place, F_INT), FIELD_LIT(struct cnnc_resize, nearest, F_INT),
-         FIELD_LIT(struct cnnc_resize, antialias, F_INT), FIELD_LIT(struct cnnc_resize, exclude_outside, F_INT),
+         FIELD_LIT(struct cnnc_resize, antialias, F_INT), FIELD_LIT(struct cnnc_resize, rounded, F_INT), FIELD_LIT(struct cnnc_resize, exclude_outside, F_INT),
          FIELD_ARRAY(struct cnnc_resize, same, F_INT, 8), FIELD_ARRAY(struct cnnc_resize, x, F_LONG, 8),
          FIELD_ARRAY(struct cnnc_resize, y, F_LONG, 8), FIELD_ARRAY(struct cnnc_resize, scale, F_DOUBLE, 8),
          FIELD_ARRAY(struct cnnc_resize, from, F_DOUBLE, 8), FIELD_ARRAY(struct cnnc_resize, to, F_DOUBLE, 8),
@@ -182,10 +185,31 @@ static const struct kernel resize_kernels[] = {{.name = "resize", .part = "resiz
                                                 .fill = resize_fill, .scratch = resize_scratch, .run = run_resize}};
 static void resize_cost(const struct node *n, struct cost *c) { c->flops = 8 * tensor_count(n->out[0]); }
 
+/* Weights add up to 1: the zero point goes through. */
+struct node *resize_quantize(struct graph *g, struct node *n, const struct quantized *in, const struct quantized *out)
+{
+    double sx, sy, low, high;
+    int zx, zy;
+    if (!out->scale || !in[0].q || !one_scale(g, &in[0], &sx, &zx) || !one_scale(g, out, &sy, &zy) || sx != sy || zx != zy ||
+        in[0].dtype != out->dtype || strcmp(attr_s(n, "coordinate_transformation_mode"), "tf_crop_and_resize") == 0 ||
+        strcmp(attr_s(n, "mode"), "cubic") == 0)
+        return NULL;
+    int_range(out->dtype, &low, &high);
+    if (out->low > low || out->high < high)
+        return NULL;
+    struct node *q = q_node(g, n, n->op, out->dtype, n->out[0]->rank, n->out[0]->dim);
+    copy_attrs(g, q, n);
+    node_input(g, q, in[0].q);
+    for (int i = 1; i < n->nin; i++)
+        node_input(g, q, n->in[i]);
+    set_attr_i(g, q, "quantized", 1);
+    return q;
+}
+
 const struct op op_resize = {
     .onnx = "Resize", .net = "resize", .net_aliases = "upsample", .doc = "planes of another size", .attrs = resize_attrs,
     .nattrs = COUNT(resize_attrs), .min_in = 1, .max_in = 4, .net_in = 1, .max_out = 1, .params = resize_params,
-    .infer = resize_infer, .cost = resize_cost, .kernels = resize_kernels, .nkernels = 1,
+    .infer = resize_infer, .quantize = resize_quantize, .cost = resize_cost, .kernels = resize_kernels, .nkernels = 1,
 };
 
 /* ---- Upsample: Resize of opset 9 -------------------------------------------------------------------------------- */

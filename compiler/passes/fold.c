@@ -108,7 +108,7 @@ void tensor_release(struct tensor *t)
 
 bool fold_small(struct graph *g, struct node *n)
 {
-    if (!node_is_foldable(n) || !fold_kernel(n))
+    if (!node_is_foldable(n) || !fold_kernel(n) || (!g->quantized && n->op->flags & (OP_QUANTIZES | OP_DEQUANTIZES)))
         return false;
     for (int i = 0; i < n->nin; i++) /* parameters keep their names until they are written */
         if (n->in[i] && (n->in[i]->kind == T_PARAM || tensor_count(n->in[i]) > SMALL || !n->in[i]->data))
