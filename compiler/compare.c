@@ -48,12 +48,16 @@ struct comparison compare(const struct tensor_data *got, const struct tensor_dat
     if (!c.same_type || !c.same_shape)
         return c;
     bool complex = got->dtype == DT_C64 || got->dtype == DT_C128;
-    double low = INFINITY, high = -INFINITY;
+    double low = INFINITY, high = -INFINITY, top = -INFINITY, expected_there = 0;
     for (size_t i = 0; i < got->count * (complex ? 2 : 1); i++) {
         double a = tensor_number(got, i), b = tensor_number(expected, i), d = fabs(a - b);
         if (isfinite(b)) {
             low = fmin(low, b);
             high = fmax(high, b);
+        }
+        if (a > top || i == 0) {
+            top = a;
+            expected_there = b;
         }
         if (a == b || (isnan(a) && isnan(b)))
             d = 0;
@@ -70,5 +74,6 @@ struct comparison compare(const struct tensor_data *got, const struct tensor_dat
     }
     c.range = high > low ? high - low : 0;
     c.close = c.bad == 0;
+    c.same_top = expected_there == high;
     return c;
 }

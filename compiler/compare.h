@@ -11,6 +11,7 @@ struct comparison {
     size_t at;          /* where */
     double got, expected; /* there */
     double range;       /* largest minus smallest expected value */
+    bool same_top;      /* where got is largest, so is what is expected */
     size_t bad;         /* elements that are not close */
 };
 

@@ -313,6 +313,8 @@ static bool compare_output(struct trial *t, int i, const struct result *all, cha
                 printf(" (%.9g, expected %.9g, at element %zu)", c.got, c.expected, c.at);
             if (ok && c.worst > 0)
                 printf(", %s", why);
+            if (r->step > 0)
+                printf(", %s top-1", c.same_top ? "same" : "another");
             if (!ok)
                 printf("; %zu of %zu elements differ", c.bad, got.count);
             printf("\n");
