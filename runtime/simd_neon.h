@@ -23,7 +23,7 @@
 #define CNNC_VADD(a, b) CNNC_I(vaddq_f32)(a, b)
 #define CNNC_VSUB(a, b) CNNC_I(vsubq_f32)(a, b)
 #define CNNC_VMUL(a, b) CNNC_I(vmulq_f32)(a, b)
-#if defined(__aarch64__) || !defined(CNNC_NO_SIMDE)
+#if defined(__aarch64__) || defined(__ARM_FEATURE_FMA) || !defined(CNNC_NO_SIMDE)
 #define CNNC_VFMA(a, b, c) CNNC_I(vfmaq_f32)(c, a, b)
 #else
 #define CNNC_VFMA(a, b, c) CNNC_I(vmlaq_f32)(c, a, b)
