@@ -62,6 +62,30 @@ def check(network, stated):
     return p
 
 
+def peak(*command):
+    """Largest resident set of a command in bytes."""
+    child = os.posix_spawnp(command[0], command, os.environ)
+    _, status, usage = os.wait4(child, 0)
+    return usage.ru_maxrss * 1024 if status == 0 else 1 << 60
+
+
+def limits(name):
+    p = []
+    c, o = (os.path.join(sys.argv[1], f"{name}.{e}") for e in "co")
+    memory = peak("./cnnc", f"examples/{name}.net", "-o", c)
+    weights = os.path.getsize(c[:-1] + "weights")
+    if memory > 1.5 * weights:
+        p.append(f"cnnc {name}: {memory} bytes of memory for {weights} of weights")
+    memory = peak(*os.environ.get("CC", "gcc").split(), "-O2", "-c", "-o", o, c)
+    if memory > 500e6:
+        p.append(f"compiling {name}.c takes {memory} bytes of memory")
+    size = subprocess.run(["size", o], capture_output=True, check=False).stdout.split()
+    if len(size) > 6 and int(size[6]) > 600000:
+        p.append(f"{name}.o has {int(size[6])} bytes of code")
+    os.remove(c[:-1] + "weights")
+    return p
+
+
 def seconds(network):
     best = 1e9
     for _ in range(5):
@@ -89,6 +113,13 @@ def main():
             if j["arena_bytes"] > 1.05 * j["arena_lower_bound_bytes"]:
                 above.append(f"{n} {' '.join(options)}: {j['arena_bytes']} above {j['arena_lower_bound_bytes']}")
     verdict("arenas within 5% of their lower bounds", above)
+    heavy = []
+    for n in networks:
+        j = json.loads(run("--report=json", n)[1])
+        if j["parameters"] > 10000 and j["weights_bytes"] > 1.35 * 4 * j["parameters"]:
+            heavy.append(f"{n}: {j['weights_bytes']} bytes for {j['parameters']} parameters")
+    verdict("packed weights at most 1.35 times the parameters", heavy)
+    verdict("memory of cnnc and of the C compiler, size of the code", [p for n in ("resnet50", "googlenet_paper") for p in limits(n)])
     slow = [f"{n}: {s * 1000:.0f} ms" for n in networks for s in [seconds(n)] if s > 0.05]
     verdict("reports in less than 50 ms of processor time", slow)
     status, out, _ = run("--report=json", "examples/lenet5.net", "examples/alexnet.net")
