@@ -122,6 +122,7 @@ struct node {
 
     const struct kernel *kernel;
     double estimate;         /* the cost model's seconds on one core */
+    const char *tuned;       /* --tune: the layer as the file of times has it */
     const char *kernel_note; /* why this kernel, for the report: "410 us; conv_plain: 8.2 ms" */
     bool slices;             /* runs nothing: its inputs lie inside its output */
     bool folded;             /* computed by the compiler: constants only */

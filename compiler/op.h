@@ -76,15 +76,20 @@ struct geometry {
     int fields;
 };
 
+struct tuned;
+struct explore;
+
 /* What the generated code runs on, from --target and other options. */
 struct target {
     const char *name; /* "portable", "cortex-m" */
     int block;        /* channels per block; 1: blocked layouts are not used */
     bool winograd;
     bool fuse;
-    double max_error;
+    double max_error;   /* what fast algorithms may add to the rounding errors: root of the sum of their squares, as a share of a result's range */
     double max_weights; /* packed weights at most so many times the parameters */
     bool train;        /* a graph of training: weights change, and are packed in the run */
+    const struct tuned *tuned; /* measured times (passes/tuned.h) that count more than the model's, or NULL */
+    struct explore *explore;   /* while --tune measures: select takes the kernels in turn */
     bool train_double; /* training in double, to check gradients */
 };
 
@@ -104,6 +109,7 @@ struct kernel {
     bool (*match)(const struct node *n, const struct target *target); /* can it compute this node? NULL: always */
     double (*cost)(const struct node *n, const struct target *target); /* estimated seconds on one core; NULL: 1e9, a last resort */
     double (*weights)(const struct node *n); /* elements of its packed weights, where they are more than the weights */
+    double (*error)(const struct node *n); /* what it adds to the rounding errors of a direct sum, as a share of the result's range; NULL: nothing */
     double arithmetic;         /* the share of the node's multiply-adds that it does; 0: all */
     /* The zeroed border that it reads around input i (already zero in before/after). */
     void (*halo)(const struct node *n, int i, int before[3], int after[3]);

@@ -1,7 +1,9 @@
 /* select: for each node in order the kernel with the least estimated time, the price of converting its operands to the
  * layout it wants included. A pooling that fuse joined to a convolution is set apart again where that is faster. Kernels whose
- * packed weights outgrow the parameters (Winograd) are kept where they save most time for the space, within --max-weights. */
+ * packed weights outgrow the parameters (Winograd) are kept where they save most time for the space, within --max-weights; those that
+ * add rounding errors likewise, within --max-error. With --tune measured times take the place of estimates. */
 #include "../pass.h"
+#include "tuned.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -59,9 +61,19 @@ static bool can_run(const struct node *n, const struct kernel *k, const struct t
            (!k->match || k->match(n, target));
 }
 
+/* Seconds that --tune measured, or -1. */
+static double measured(const struct node *n, const struct kernel *k, const struct target *target)
+{
+    struct arena a = {0};
+    const double t = target->tuned ? tuned_seconds(target->tuned, tuned_layer(&a, n), kernel_name(&a, n, k)) : -1;
+    arena_free(&a);
+    return t;
+}
+
 static double estimate(const struct node *n, const struct kernel *k, const struct target *target)
 {
-    return (k->cost ? k->cost(n, target) : 1e3) + conversion_cost(n, k, target);
+    const double t = measured(n, k, target);
+    return (t >= 0 ? t : k->cost ? k->cost(n, target) : 1e3) + conversion_cost(n, k, target);
 }
 
 static const char *time_text(double seconds, char text[32])
@@ -90,14 +102,29 @@ static void explain(struct graph *g, struct node *n, const struct target *target
     sb_free(&b);
 }
 
-/* The fastest kernel for n as it stands, or NULL; slim: of those whose packed weights are no more than the weights. */
-static const struct kernel *fastest(const struct node *n, const struct target *target, bool slim, double *time)
+/* Which kernels may be chosen. */
+struct limits {
+    bool slim;    /* packed weights no more than the weights */
+    double error; /* struct kernel's error below this */
+};
+static const struct limits no_limits = {false, INFINITY};
+
+static bool allowed(const struct node *n, const struct kernel *k, const struct target *target, const struct limits *limits)
+{
+    return !(limits->slim && k->weights) && !(k->error && k->error(n) >= limits->error) && can_run(n, k, target);
+}
+
+/* The fastest kernel for n as it stands, or NULL. Where some were measured, the others do not count. */
+static const struct kernel *fastest(const struct node *n, const struct target *target, const struct limits *limits, double *time)
 {
     const struct kernel *best = NULL;
+    bool tuned = false;
     *time = INFINITY;
+    for (int k = 0; target->tuned && k < n->op->nkernels; k++)
+        tuned |= allowed(n, &n->op->kernels[k], target, limits) && measured(n, &n->op->kernels[k], target) >= 0;
     for (int k = 0; k < n->op->nkernels; k++) {
         const struct kernel *kernel = &n->op->kernels[k];
-        if ((slim && kernel->weights) || !can_run(n, kernel, target))
+        if (!allowed(n, kernel, target, limits) || (tuned && measured(n, kernel, target) < 0))
             continue;
         const double t = estimate(n, kernel, target);
         if (t < *time) {
@@ -141,28 +168,93 @@ static void split_pool(struct graph *g, struct node *n)
     y->def_index = 0;
 }
 
-/* Would n without its pooling, and the pooling after it, take less time? */
-static bool apart_is_faster(struct node *n, const struct target *target, bool slim, double joined)
+static double pooling_time(const struct node *pool, struct tensor *x, struct tensor *y, const struct target *target)
 {
-    struct node *pool = n->pool;
-    struct tensor *y = n->out[0];
-    double alone;
-    n->pool = NULL;
-    n->out[0] = n->pool_in;
-    const bool able = fastest(n, target, slim, &alone) != NULL;
-    n->pool = pool;
-    n->out[0] = y;
-    const double pooling = 3e-7 + 4.0 * ((double)tensor_count(n->pool_in) + (double)tensor_count(y)) / 12e9;
-    return able && alone + pooling < joined;
+    struct node apart = *pool;
+    double best = INFINITY;
+    apart.in = &x, apart.nin = 1, apart.out = &y, apart.nout = 1;
+    for (int k = 0; target->tuned && k < apart.op->nkernels; k++) {
+        const double t = can_run(&apart, &apart.op->kernels[k], target) ? measured(&apart, &apart.op->kernels[k], target) : -1;
+        best = t >= 0 && t < best ? t : best;
+    }
+    return best < INFINITY ? best : 3e-7 + 4.0 * ((double)tensor_count(x) + (double)tensor_count(y)) / 12e9;
 }
 
-static bool choose(struct graph *g, struct node *n, const struct options *o, bool slim)
+/* n as it were without its pooling, and back. */
+static struct node *without_pool(struct node *n, struct tensor **y)
+{
+    struct node *pool = n->pool;
+    *y = n->out[0];
+    n->pool = NULL;
+    n->out[0] = n->pool_in;
+    return pool;
+}
+
+static void with_pool(struct node *n, struct node *pool, struct tensor *y)
+{
+    n->pool = pool;
+    n->out[0] = y;
+}
+
+/* Would n without its pooling, and the pooling after it, take less time? */
+static bool apart_is_faster(struct node *n, const struct target *target, const struct limits *limits, double joined)
+{
+    struct tensor *y;
+    struct node *pool = without_pool(n, &y);
+    double alone;
+    const bool able = fastest(n, target, limits, &alone) != NULL;
+    with_pool(n, pool, y);
+    return able && alone + pooling_time(pool, n->pool_in, y, target) < joined;
+}
+
+enum { CANDIDATES = 16 };
+
+/* The kernels that are worth a measurement: no last resorts. */
+static int candidates(const struct node *n, const struct target *target, const struct kernel *list[CANDIDATES])
+{
+    double best;
+    int count = 0;
+    if (!fastest(n, target, &no_limits, &best))
+        return 0;
+    for (int k = 0; k < n->op->nkernels && count < CANDIDATES; k++)
+        if (can_run(n, &n->op->kernels[k], target) && estimate(n, &n->op->kernels[k], target) <= 8 * best)
+            list[count++] = &n->op->kernels[k];
+    return count;
+}
+
+/* --tune: the candidate whose turn it is; behind those with the pooling come those without. */
+static const struct kernel *explored(struct graph *g, struct node *n, const struct target *target)
+{
+    const struct kernel *list[CANDIDATES], *apart[CANDIDATES];
+    const int joined = candidates(n, target, list);
+    int others = 0, turn = target->explore->variant;
+    if (n->pool) {
+        struct tensor *y;
+        struct node *pool = without_pool(n, &y);
+        others = candidates(n, target, apart);
+        with_pool(n, pool, y);
+    }
+    target->explore->variants = MAX(target->explore->variants, joined + others);
+    turn = turn < joined + others ? turn : 0;
+    if (turn < joined)
+        return list[turn];
+    if (others)
+        split_pool(g, n);
+    return others ? apart[turn - joined] : NULL;
+}
+
+static bool choose(struct graph *g, struct node *n, const struct options *o, const struct limits *limits)
 {
     double time;
-    n->kernel = fastest(n, &o->target, slim, &time);
-    if (n->pool && (!n->kernel || apart_is_faster(n, &o->target, slim, time))) {
-        split_pool(g, n);
-        n->kernel = fastest(n, &o->target, slim, &time);
+    if (o->target.explore) {
+        n->kernel = explored(g, n, &o->target);
+        time = n->kernel ? estimate(n, n->kernel, &o->target) : 0;
+    } else {
+        n->kernel = fastest(n, &o->target, limits, &time);
+        if (n->pool && (!n->kernel || apart_is_faster(n, &o->target, limits, time))) {
+            split_pool(g, n);
+            n->kernel = fastest(n, &o->target, limits, &time);
+        }
     }
     if (!n->kernel)
         return node_error(g, n, "no kernel computes this on %s for element type %s", o->target.name,
@@ -188,6 +280,7 @@ static int by_value(const void *a, const void *b)
 /* Keeps the kernels with large packed weights that are worth most, as long as all weights together stay within the limit. */
 static bool limit_weights(struct graph *g, const struct options *o)
 {
+    const struct limits slim_only = {true, INFINITY};
     struct saving *list = NULL;
     int count = 0;
     double parameters = 0;
@@ -198,7 +291,7 @@ static bool limit_weights(struct graph *g, const struct options *o)
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         double slim;
-        if (!n->kernel || !n->kernel->weights || !fastest(n, &o->target, true, &slim))
+        if (!n->kernel || !n->kernel->weights || !fastest(n, &o->target, &slim_only, &slim))
             continue;
         const double extra = n->kernel->weights(n) - (double)tensor_count(n->in[1]);
         VEC_PUSH(list, count, ((struct saving){n, extra, (slim - n->estimate) / extra}));
@@ -212,11 +305,42 @@ static bool limit_weights(struct graph *g, const struct options *o)
             room -= list[i].extra;
             continue;
         }
-        ok = choose(g, list[i].n, o, true);
+        ok = choose(g, list[i].n, o, &slim_only);
         list[i].n->kernel_note = "transformed weights would pass --max-weights";
     }
     free(list);
     return ok;
+}
+
+static double error_of(const struct node *n) { return n->kernel && n->kernel->error ? n->kernel->error(n) : 0; }
+
+/* Kernels that add rounding errors give way to others, the one that saves least for its error first, until the root of the sum of squares is
+ * within the limit. */
+static bool limit_error(struct graph *g, const struct options *o)
+{
+    const double most = o->target.max_error * o->target.max_error;
+    for (;;) {
+        struct node *worst = NULL;
+        double sum = 0, best = -1;
+        for (int i = 0; i < g->nodes; i++) {
+            struct node *n = g->node[i];
+            const double e = error_of(n);
+            double time;
+            const struct limits less = {!(n->kernel && n->kernel->weights), e};
+            sum += e * e;
+            if (e > 0 && fastest(n, &o->target, &less, &time)) {
+                const double value = e * e / MAX(time - n->estimate, 1e-9);
+                if (value > best)
+                    best = value, worst = n;
+            }
+        }
+        if (sum <= most || !worst)
+            return true;
+        const struct limits less = {!worst->kernel->weights, error_of(worst)};
+        if (!choose(g, worst, o, &less))
+            return false;
+        worst->kernel_note = "a faster one would pass --max-error";
+    }
 }
 
 bool pass_select(struct graph *g, struct options *o)
@@ -224,14 +348,19 @@ bool pass_select(struct graph *g, struct options *o)
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         n->folded = node_is_foldable(n);
-        if (!n->folded && !(n->op->flags & OP_VIEW) && !choose(g, n, o, false))
+        if (!n->folded && !(n->op->flags & OP_VIEW) && !choose(g, n, o, &no_limits))
             return false;
     }
-    if (!o->target.train && !limit_weights(g, o)) /* in training they are no weights but values of the run */
+    if (!o->target.train && !o->target.explore && !limit_weights(g, o)) /* in training they are no weights but values of the run */
+        return false;
+    if (!o->target.explore && !limit_error(g, o))
         return false;
     for (int i = 0; i < g->nodes; i++)
-        if (g->node[i]->kernel)
+        if (g->node[i]->kernel) {
+            if (o->target.explore || o->target.tuned)
+                g->node[i]->tuned = tuned_layer(&g->arena, g->node[i]);
             explain(g, g->node[i], &o->target);
+        }
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         if (n->kernel && n->kernel->prepare)
@@ -241,7 +370,7 @@ bool pass_select(struct graph *g, struct options *o)
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         n->folded = node_is_foldable(n);
-        if (!n->folded && !n->kernel && !(n->op->flags & OP_VIEW) && !choose(g, n, o, false)) /* put there by prepare */
+        if (!n->folded && !n->kernel && !(n->op->flags & OP_VIEW) && !choose(g, n, o, &no_limits)) /* put there by prepare */
             return false;
     }
     return g->diag->errors == 0;
