@@ -11,8 +11,10 @@
 #include "front/onnx.h"
 #include "help.h"
 #include "pass.h"
+#include "passes/tuned.h"
 #include "report/report.h"
 #include "trial.h"
+#include "tune.h"
 
 const char *argp_program_version = "cnnc 0.1";
 
@@ -42,7 +44,7 @@ enum {
     OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE,
     OPT_FIX_INPUT, OPT_VERIFY, OPT_TOLERANCE, OPT_HELP_OPS, OPT_CONST, OPT_EMIT,
     OPT_DISPATCH,
-    OPT_TRAIN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME, OPT_BENCH,
+    OPT_TRAIN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME, OPT_BENCH, OPT_TUNE, OPT_MAX_ERROR,
     OPT_OPTIMIZER, OPT_LR, OPT_LOSS, OPT_SCHEDULE, OPT_SET /* settings of training */
 };
 
@@ -66,6 +68,8 @@ static const struct argp_option option_table[] = {
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
     {"dispatch", OPT_DISPATCH, NULL, 0, "on x86: AVX-512, AVX2 and SSE2 code in one file, chosen at run time", 0},
     {"runtime", OPT_RUNTIME, "inline|external", 0, "external: the kernels' text in cnnc_runtime.h, which several networks share (default inline)", 0},
+    {"tune", OPT_TUNE, "FILE", OPTION_ARG_OPTIONAL, "choose kernels by their times on this machine, measured with $CC and $CFLAGS and kept in FILE (default: ~/.cache/cnnc/times)", 0},
+    {"max-error", OPT_MAX_ERROR, "E", 0, "what fast algorithms (Winograd) may add to rounding errors, as a share of a result's range (default 1e-4; 0: nothing)", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
     {"train", OPT_TRAIN, "BATCH", OPTION_ARG_OPTIONAL, "also a training step, as the train section of a .net says", 0},
     {"optimizer", OPT_OPTIMIZER, "NAME[(...)]", 0, "training: sgd, adam, adamw or rmsprop, as in a train section: 'sgd(lr=0.1, momentum=0.9)'", 0},
@@ -82,6 +86,8 @@ static const struct argp_option option_table[] = {
 
 static struct import_options import_options;
 static enum report_form report_form;
+static bool tunes;
+static const char *times; /* --tune=FILE */
 static enum { BENCH_NONE, BENCH_TEXT, BENCH_JSON } bench_form;
 
 /* A line for the train section. */
@@ -146,6 +152,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         if (!o->external_runtime && strcmp(arg, "inline") != 0)
             argp_error(state, "--runtime=%s: expected inline or external", arg);
         return 0;
+    case OPT_TUNE:
+        tunes = true;
+        times = arg;
+        return 0;
+    case OPT_MAX_ERROR:
+        o->target.max_error = strtod(arg, &end);
+        if (end == arg || *end || !(o->target.max_error >= 0))
+            argp_error(state, "--max-error=%s: expected a number of at least 0", arg);
+        return 0;
     case OPT_NO_FUSE: o->target.fuse = false; return 0;
     case OPT_SEED:
         o->seed = strtoull(arg, &end, 0);
@@ -194,9 +209,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_TARGET:
         for (size_t i = 0; i < COUNT(targets); i++)
             if (strcmp(targets[i].name, arg) == 0) {
-                bool fuse = o->target.fuse;
+                const bool fuse = o->target.fuse;
+                const double max_error = o->target.max_error;
                 o->target = targets[i];
                 o->target.fuse = fuse;
+                o->target.max_error = max_error;
                 return 0;
             }
         argp_error(state, "--target=%s: expected portable or cortex-m", arg);
@@ -298,7 +315,7 @@ static bool emit_all(struct graph *g, struct options *o, struct diag *d)
 static bool compile(struct graph *g, struct options *o)
 {
     for (size_t i = 0; i < COUNT(passes); i++) {
-        if ((passes[i].run == pass_statistics || passes[i].run == pass_reference) && (o->dump || !o->output))
+        if ((passes[i].run == pass_statistics || passes[i].run == pass_reference) && (o->dump || !o->output || o->target.explore))
             continue; /* nobody will see a weight */
         if (!passes[i].run(g, o) || !graph_verify(g, passes[i].name))
             return false;
@@ -367,8 +384,17 @@ int main(int argc, char **argv)
     o.command = command.s;
 
     struct diag d = {0};
-    bool ok;
-    if (o.verify) {
+    bool ok = true;
+    for (int i = 0; i < o.ninputs && tunes && ok; i++) {
+        tuned_free(o.target.tuned);
+        o.target.tuned = NULL;
+        o.input = o.inputs[i];
+        ok = tune(&o, times, read_network, compile);
+    }
+    o.input = o.inputs[0];
+    if (!ok) {
+        ; /* what was wrong has been said */
+    } else if (o.verify) {
         ok = trial(&o, o.verify, read_network, compile);
     } else if (bench_form) {
         ok = bench(&o, bench_form == BENCH_JSON, read_network, compile);
@@ -379,6 +405,7 @@ int main(int argc, char **argv)
         ok = g && compile(g, &o);
         graph_free(g);
     }
+    tuned_free(o.target.tuned);
     import_options_free(&import_options);
     sb_free(&command);
     for (int i = 0; i < o.nsettings; i++)

@@ -88,7 +88,7 @@ struct target {
     double max_error;   /* what fast algorithms may add to the rounding errors: root of the sum of their squares, as a share of a result's range */
     double max_weights; /* packed weights at most so many times the parameters */
     bool train;        /* a graph of training: weights change, and are packed in the run */
-    const struct tuned *tuned; /* measured times (passes/tuned.h) that count more than the model's, or NULL */
+    struct tuned *tuned;       /* measured times (passes/tuned.h) that count more than the model's, or NULL */
     struct explore *explore;   /* while --tune measures: select takes the kernels in turn */
     bool train_double; /* training in double, to check gradients */
 };

@@ -65,7 +65,7 @@ static bool can_run(const struct node *n, const struct kernel *k, const struct t
 static double measured(const struct node *n, const struct kernel *k, const struct target *target)
 {
     struct arena a = {0};
-    const double t = target->tuned ? tuned_seconds(target->tuned, tuned_layer(&a, n), kernel_name(&a, n, k)) : -1;
+    const double t = target->tuned ? tuned_seconds(target->tuned, tuned_layer(&a, n), tuned_kernel(&a, n, k)) : -1;
     arena_free(&a);
     return t;
 }

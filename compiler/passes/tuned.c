@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../pass.h"
+
 struct entry {
     const char *machine, *layer, *kernel;
     double us;
@@ -50,6 +52,8 @@ static void add_attrs(struct strbuf *b, const struct node *n)
         const struct attr_def *d = &n->op->attrs[i];
         if (!a || !a->set || !d->onnx || (d->flags & AT_NET))
             continue;
+        if (d->type == A_STRING && d->text && a->s && strncmp(a->s, d->text, strcspn(d->text, ":")) == 0)
+            continue; /* the default */
         sb_addf(b, "; %s", d->onnx);
         if (d->type == A_STRING)
             sb_addf(b, " %s", a->s ? a->s : "");
@@ -81,6 +85,20 @@ const char *tuned_layer(struct arena *a, const struct node *n)
     const char *r = arena_strdup(a, b.s);
     sb_free(&b);
     return r;
+}
+
+const char *tuned_kernel(struct arena *a, const struct node *n, const struct kernel *k)
+{
+    const char *name = kernel_name(a, n, k);
+    bool several = false;
+    for (int i = 0; k->name && i < n->op->nkernels; i++) {
+        const struct kernel *other = &n->op->kernels[i];
+        several |= other != k && other->name && strcmp(other->name, k->name) == 0 &&
+                   (other->in_layout != k->in_layout || other->out_layout != k->out_layout);
+    }
+    return several ? arena_printf(a, "%s, %s to %s", name, k->in_layout == LAYOUT_BLOCKED ? "blocks" : "plain",
+                                  k->out_layout == LAYOUT_BLOCKED ? "blocks" : "plain")
+                   : name;
 }
 
 /* ---- times -------------------------------------------------------------------------------------------------------- */

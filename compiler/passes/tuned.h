@@ -24,6 +24,8 @@ bool tuned_write(const struct tuned *t, const char *path, struct diag *d);
 
 /* What decides how long n takes: operator, types, shapes, attributes, what is fused into it. Before a kernel's prepare. */
 const char *tuned_layer(struct arena *a, const struct node *n);
+/* Its name; where the operator has it for several layouts, with these. */
+const char *tuned_kernel(struct arena *a, const struct node *n, const struct kernel *k);
 double tuned_seconds(const struct tuned *t, const char *layer, const char *kernel); /* of this machine; -1: not known */
 void tuned_set(struct tuned *t, const char *layer, const char *kernel, double seconds);
 

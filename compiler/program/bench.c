@@ -9,7 +9,8 @@
  *     run THREADS MEDIAN_MS MIN_MS RUNS
  *     step THREADS INDEX MEDIAN_NS
  *
- * Arguments: weights file (or ""), seconds to run with each number of threads. Compiled with -include of the network's header. */
+ * Arguments: weights file (or ""), seconds to run with each number of threads; a third one: only one thread, and nothing of the machine
+ * (--tune). Compiled with -include of the network's header. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,10 +203,10 @@ int main(int argc, char **argv)
     const void *in[BENCH_INPUTS + 1] = {0};
     void *out[BENCH_OUTPUTS + 1] = {0};
     int all = 1, status = 0;
-    if (argc != 3)
+    if (argc < 3)
         return 2;
 #ifdef _OPENMP
-    all = omp_get_max_threads();
+    all = argc > 3 ? 1 : omp_get_max_threads();
 #endif
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
@@ -220,7 +221,8 @@ int main(int argc, char **argv)
             return 3;
     for (int k = 0; k < (all > 1 ? 2 : 1); k++) {
         const int threads = k ? all : 1;
-        measure_machine(threads);
+        if (argc == 3)
+            measure_machine(threads);
         const double start = now();
         bench_ctx *net = bench_open(*argv[1] ? argv[1] : NULL, threads, 0, &status);
         if (!net) {
