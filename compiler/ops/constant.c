@@ -19,9 +19,10 @@ static void become_constant(struct graph *g, struct node *n, struct tensor *valu
 /* ---- Constant --------------------------------------------------------------------------------------------------- */
 
 static const struct attr_def constant_attrs[] = {
-    {"value", NULL, A_TENSOR, 0, 0, NULL, "the tensor"},
-    {"value_float", "value", A_FLOAT, AT_POS, 0, NULL, "one number"},
-    {"value_floats", "values", A_FLOATS, 0, 0, NULL, "a list of numbers"},
+    {"value", "table", A_TENSOR, AT_POS | AT_REQUIRED, 0, NULL, "a number, a list, or lists of lists"}, /* .net: read by front/net_input.c */
+    {"dtype", "dtype", A_STRING, AT_NET, 0, "float32:float32|float64|int32|int64|bool", "type of the elements"},
+    {"value_float", NULL, A_FLOAT, 0, 0, NULL, "one number"},
+    {"value_floats", NULL, A_FLOATS, 0, 0, NULL, "a list of numbers"},
     {"value_int", NULL, A_INT, 0, 0, NULL, "one integer"},
     {"value_ints", NULL, A_INTS, 0, 0, NULL, "a list of integers"},
     {"value_string", NULL, A_STRING, 0, 0, NULL, "a string"},
