@@ -225,6 +225,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (o->ninputs == 0)
             argp_error(state, "no network given");
+        if (o->output && strcmp(o->output, "-") == 0 && !o->emit_net && !o->emit_onnx)
+            argp_error(state, "-o -: a header goes with the C, expected the name of a file");
         if (o->ninputs > 1 && (!report_form || o->output))
             argp_error(state, "more than one network: %s and %s", o->inputs[0], o->inputs[1]);
         return 0;
@@ -372,6 +374,7 @@ int main(int argc, char **argv)
     struct options o = {.target = targets[0], .batch = 1, .seed = 1, .import = &import_options,
                         .train = {.optimizer = "sgd", .rate = 0.01, .momentum = 0, .beta1 = 0.9, .beta2 = 0.999, .alpha = 0.99, .epsilon = 1e-8,
                                   .decay_all = true, .schedule = {.kind = "constant"}, .dropout = -1, .accumulate = 1, .epochs = 10}};
+    argp_err_exit_status = 1; /* as for every other error */
     argp_parse(&argp, argc, argv, 0, NULL, &o);
 
     struct strbuf command = {0};
