@@ -23,7 +23,7 @@ CNNC_INLINE void CNNC_FN(cnnc_average_pool_grad)(const struct cnnc_pool *g, cons
                     const struct cnnc_window d = cnnc_window(z, g->id, g->od, g->kd, g->sd, g->dd, g->pd, g->ed, g->adaptive, g->op);
                     const struct cnnc_window h = cnnc_window(y, g->ih, g->oh, g->kh, g->sh, g->dh, g->ph, g->eh, g->adaptive, g->op);
                     const struct cnnc_window w = cnnc_window(x, g->iw, g->ow, g->kw, g->sw, g->dw, g->pw, g->ew, g->adaptive, g->op);
-                    const double counted = (double)d.counted * h.counted * w.counted;
+                    const double counted = g->op == CNNC_POOL_SUM ? 1 : (double)d.counted * h.counted * w.counted;
                     const CNNC_REAL v = counted > 0 ? (CNNC_REAL)((double)*dy / counted) : 0;
                     for (int a = 0; a < d.taps; a++)
                         for (int b = 0; b < h.taps; b++)

@@ -35,6 +35,21 @@ CNNC_INLINE double CNNC_FN(cnnc_act_slope)(int op, double a, double b, double x,
     case CNNC_ACT_EXP: return y;
     case CNNC_ACT_LOG: return 1 / x;
     case CNNC_ACT_SQRT: return 0.5 / y;
+    case CNNC_ACT_CELU: return x < 0 ? exp(x / a) : 1;
+    case CNNC_ACT_THRESHOLDED: return x < a || x > b;
+    case CNNC_ACT_RECIPROCAL: return -y * y;
+    case CNNC_ACT_SIN: return cos(x);
+    case CNNC_ACT_COS: return -sin(x);
+    case CNNC_ACT_TAN: return 1 + y * y;
+    case CNNC_ACT_ASIN: return 1 / sqrt(1 - x * x);
+    case CNNC_ACT_ACOS: return -1 / sqrt(1 - x * x);
+    case CNNC_ACT_ATAN: return 1 / (1 + x * x);
+    case CNNC_ACT_SINH: return cosh(x);
+    case CNNC_ACT_COSH: return sinh(x);
+    case CNNC_ACT_ASINH: return 1 / sqrt(x * x + 1);
+    case CNNC_ACT_ACOSH: return 1 / sqrt(x * x - 1);
+    case CNNC_ACT_ATANH: return 1 / (1 - x * x);
+    case CNNC_ACT_ERF: return 1.12837916709551257390 * exp(-x * x);
     default: return -1;
     }
 }

@@ -152,7 +152,7 @@ const struct op op_prelu = {
     .onnx = "PRelu", .net = "prelu", .doc = "x, or x times a learned slope where x < 0",
     .attrs = prelu_attrs, .nattrs = COUNT(prelu_attrs), .min_in = 2, .max_in = 2, .net_in = 1, .max_out = 1,
     .flags = OP_ELEMENTWISE, .params = prelu_params, .infer = prelu_infer, .cost = elementwise_flops,
-    .expand = elementwise_expand, .as_stage = prelu_stage, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS,
+    .expand = elementwise_expand, .as_stage = prelu_stage, .grad = prelu_grad, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS,
 };
 
 /* ---- Clip, relu6 ------------------------------------------------------------------------------------------------ */

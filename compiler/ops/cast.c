@@ -1,6 +1,7 @@
 /* Cast and CastLike: every element type to every other. */
 #include <string.h>
 
+#include "grads.h"
 #include "elementwise_rows.h"
 
 #include "../../runtime/convert.h"
@@ -106,11 +107,11 @@ static const struct attr_def cast_like_attrs[] = {
 const struct op op_cast = {
     .onnx = "Cast", .net = "cast", .doc = "its operand in another element type",
     .attrs = cast_attrs, .nattrs = COUNT(cast_attrs), .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1,
-    .flags = OP_ELEMENTWISE | OP_UNARY, .params = cast_params, .infer = cast_infer, .cost = elementwise_flops, .kernels = cast_kernels,
+    .flags = OP_ELEMENTWISE | OP_UNARY, .params = cast_params, .infer = cast_infer, .grad = cast_grad, .cost = elementwise_flops, .kernels = cast_kernels,
     .nkernels = COUNT(cast_kernels),
 };
 const struct op op_cast_like = {
     .onnx = "CastLike", .net = "cast_like", .doc = "its operand in the element type of another",
     .attrs = cast_like_attrs, .nattrs = COUNT(cast_like_attrs), .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1,
-    .infer = cast_infer, .cost = elementwise_flops, .kernels = cast_kernels, .nkernels = COUNT(cast_kernels),
+    .infer = cast_infer, .grad = cast_grad, .cost = elementwise_flops, .kernels = cast_kernels, .nkernels = COUNT(cast_kernels),
 };

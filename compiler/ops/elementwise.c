@@ -150,24 +150,25 @@ bool binary_stage(struct graph *g, const struct node *n, int value, struct stage
     const struct op symbol = {.onnx = onnx_, .net = net_, .net_aliases = aliases_, .doc = doc_, .min_in = least,         \
         .max_in = most, .net_in = most, .max_out = 1, .flags = OP_ELEMENTWISE | (flags_), .infer = elementwise_infer,     \
         .cost = elementwise_flops, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS, __VA_ARGS__}
-#define UNARY(symbol, onnx, net, aliases, doc) ROW(symbol, onnx, net, aliases, OP_UNARY, 1, 1, doc, .grad = NULL)
+#define UNARY(symbol, onnx, net, aliases, doc) ROW(symbol, onnx, net, aliases, OP_UNARY, 1, 1, doc, .grad = activation_grad)
+#define STEP(symbol, onnx, net, aliases, doc) ROW(symbol, onnx, net, aliases, OP_UNARY, 1, 1, doc, .grad = zero_grad)
 #define BINARY(symbol, onnx, net, aliases, flags, doc) ROW(symbol, onnx, net, aliases, flags, 2, 2, doc, .expand = elementwise_expand)
 #define WITH_ATTRS(table) .attrs = table, .nattrs = COUNT(table)
 
 ROW(op_add, "Add", "add", NULL, OP_COMMUTATIVE, 2, 2, "a + b, broadcast", .grad = add_grad, .quantize = add_quantize, .as_stage = binary_stage, .expand = elementwise_expand);
 ROW(op_sub, "Sub", "sub", "subtract", 0, 2, 2, "a - b, broadcast", .grad = sub_grad, .quantize = sub_quantize, .as_stage = binary_stage, .expand = elementwise_expand);
 ROW(op_mul, "Mul", "mul", "multiply", OP_COMMUTATIVE, 2, 2, "a * b, broadcast", .grad = mul_grad, .quantize = mul_quantize, .as_stage = binary_stage, .expand = elementwise_expand);
-ROW(op_div, "Div", "div", "divide", 0, 2, 2, "a / b, broadcast; integers are truncated", .as_stage = binary_stage, .expand = elementwise_expand);
-ROW(op_max, "Max", "max", "maximum", OP_COMMUTATIVE, 1, -1, "largest of its operands, broadcast", .expand = variadic_expand);
-ROW(op_min, "Min", "min", "minimum", OP_COMMUTATIVE, 1, -1, "smallest of its operands, broadcast", .expand = variadic_expand);
-ROW(op_sum, "Sum", "sum", NULL, OP_COMMUTATIVE, 1, -1, "sum of its operands, broadcast", .expand = variadic_expand);
+ROW(op_div, "Div", "div", "divide", 0, 2, 2, "a / b, broadcast; integers are truncated", .grad = div_grad, .as_stage = binary_stage, .expand = elementwise_expand);
+ROW(op_max, "Max", "max", "maximum", OP_COMMUTATIVE, 1, -1, "largest of its operands, broadcast", .grad = choice_grad, .expand = variadic_expand);
+ROW(op_min, "Min", "min", "minimum", OP_COMMUTATIVE, 1, -1, "smallest of its operands, broadcast", .grad = choice_grad, .expand = variadic_expand);
+ROW(op_sum, "Sum", "sum", NULL, OP_COMMUTATIVE, 1, -1, "sum of its operands, broadcast", .grad = add_grad, .expand = variadic_expand);
 ROW(op_mean, "Mean", "mean", NULL, OP_COMMUTATIVE, 1, -1, "mean of its operands, broadcast", .expand = variadic_expand);
-BINARY(op_pow, "Pow", "pow", NULL, 0, "a to the power of b, broadcast");
+ROW(op_pow, "Pow", "pow", NULL, 0, 2, 2, "a to the power of b, broadcast", .grad = pow_grad, .expand = elementwise_expand);
 
 static const struct attr_def mod_attrs[] = {
     {"fmod", "fmod", A_BOOL, 0, 0, NULL, "the result has the sign of a (as C), not of b (as Python)"},
 };
-ROW(op_mod, "Mod", "mod", NULL, 0, 2, 2, "remainder of a / b, broadcast", WITH_ATTRS(mod_attrs));
+ROW(op_mod, "Mod", "mod", NULL, 0, 2, 2, "remainder of a / b, broadcast", .grad = mod_grad, WITH_ATTRS(mod_attrs));
 
 BINARY(op_equal, "Equal", "equal", NULL, OP_COMMUTATIVE, "a == b");
 BINARY(op_less, "Less", "less", NULL, 0, "a < b");
@@ -178,7 +179,7 @@ BINARY(op_and, "And", "logical_and", NULL, OP_COMMUTATIVE, "a and b");
 BINARY(op_or, "Or", "logical_or", NULL, OP_COMMUTATIVE, "a or b");
 BINARY(op_xor, "Xor", "logical_xor", NULL, OP_COMMUTATIVE, "either a or b");
 UNARY(op_not, "Not", "logical_not", NULL, "not a");
-ROW(op_where, "Where", "where", NULL, 0, 3, 3, "b where a is true, c elsewhere, broadcast", .expand = elementwise_expand);
+ROW(op_where, "Where", "where", NULL, 0, 3, 3, "b where a is true, c elsewhere, broadcast", .grad = where_grad, .expand = elementwise_expand);
 
 BINARY(op_bitwise_and, "BitwiseAnd", "bitwise_and", NULL, OP_COMMUTATIVE, "bits that both have");
 BINARY(op_bitwise_or, "BitwiseOr", "bitwise_or", NULL, OP_COMMUTATIVE, "bits that either has");
@@ -192,12 +193,12 @@ ROW(op_bit_shift, "BitShift", "bit_shift", NULL, 0, 2, 2, "a shifted by b bits",
 
 UNARY(op_abs, "Abs", "abs", NULL, "magnitude");
 UNARY(op_neg, "Neg", "neg", "negate", "-a");
-UNARY(op_sign, "Sign", "sign", NULL, "-1, 0 or 1");
+STEP(op_sign, "Sign", "sign", NULL, "-1, 0 or 1");
 UNARY(op_reciprocal, "Reciprocal", "reciprocal", NULL, "1 / a");
 UNARY(op_sqrt, "Sqrt", "sqrt", NULL, "square root");
-UNARY(op_ceil, "Ceil", "ceil", NULL, "next integer upwards");
-UNARY(op_floor, "Floor", "floor", NULL, "next integer downwards");
-UNARY(op_round, "Round", "round", NULL, "nearest integer, halves to even");
+STEP(op_ceil, "Ceil", "ceil", NULL, "next integer upwards");
+STEP(op_floor, "Floor", "floor", NULL, "next integer downwards");
+STEP(op_round, "Round", "round", NULL, "nearest integer, halves to even");
 UNARY(op_exp, "Exp", "exp", NULL, "e to the power of a");
 UNARY(op_log, "Log", "log", NULL, "natural logarithm");
 UNARY(op_sin, "Sin", "sin", NULL, "sine");

@@ -1,5 +1,6 @@
 /* Operators that move elements to or from places which a tensor of indices names. */
 #include "generic.h"
+#include "grads.h"
 
 #include "../../runtime/gather.h"
 #include "../../runtime/place.h"
@@ -61,7 +62,21 @@ GEOMETRY(gather, FIELD_LIT(struct cnnc_gather, size, F_INT), FIELD_LIT(struct cn
 static const struct kernel gather_kernels[] = {KERNEL(gather, "gather.h", gather, gather_fill)};
 const struct op op_gather = {
     .onnx = "Gather", .net = "gather", .doc = "slices of a tensor by index", .attrs = axis0_attr, .nattrs = 1,
-    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = gather_infer, .kernels = gather_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .flags = OP_MOVES, .grad = gather_grad, .infer = gather_infer, .kernels = gather_kernels, .nkernels = 1,
+};
+
+static void gather_grad_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    struct node forward = *n; /* as the forward operator says it */
+    struct tensor *const in[2] = {n->out[0], n->in[1]};
+    forward.in = (struct tensor **)in;
+    gather_fill(&forward, geometry, target);
+}
+static const struct kernel gather_grad_kernels[] = {
+    {.name = "gather_grad", .part = "gather_train.h", .geometry = &gather_geometry, .fill = gather_grad_fill}};
+const struct op op_gather_grad = {
+    .onnx = "GatherGrad", .doc = "gradient of a gather", .attrs = axis0_attr, .nattrs = 1, .min_in = 2, .max_in = 2, .max_out = 1,
+    .flags = OP_INTERNAL, .kernels = gather_grad_kernels, .nkernels = 1,
 };
 
 /* ---- GatherElements, ScatterElements ---------------------------------------------------------------------------- */

@@ -130,6 +130,6 @@ const struct op op_gemm = {
 };
 const struct op op_matmul = {
     .onnx = "MatMul", .net = "matmul", .doc = "product of two matrices, or stacks of them",
-    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .infer = matmul_infer, .cost = matmul_cost,
+    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .grad = matmul_grad, .infer = matmul_infer, .cost = matmul_cost,
     .expand = matmul_expand, .quantize = matmul_quantize, .kernels = matmul_kernels, .nkernels = MATMUL_KERNELS,
 };

@@ -10,22 +10,17 @@
 
 static bool is_op(const struct node *n, const char *op) { return strcmp(n->op->onnx, op) == 0; }
 static struct tensor *dy_of(struct graph *g, const struct node *n) { return grad_of(g, n->out[0]); }
-static struct tensor *wanted(struct graph *g, const struct node *n, int i)
-{
-    return input(n, i) && grad_needed(g, n->in[i]) ? n->in[i] : NULL;
-}
-
 /* The bias of a layer: the sum of each channel. */
 static void bias_grad(struct graph *g, struct node *n, int i)
 {
-    struct tensor *bias = wanted(g, n, i);
+    struct tensor *bias = grad_wanted(g, n, i);
     if (bias)
         grad_add(g, bias, grad_output(g, grad_node(g, n, "ChannelSum", "grad_bias", dy_of(g, n), NULL, NULL, NULL), bias));
 }
 
 bool conv_grad(struct graph *g, struct node *n)
 {
-    struct tensor *x = wanted(g, n, 0), *w = wanted(g, n, 1), *dy = dy_of(g, n);
+    struct tensor *x = grad_wanted(g, n, 0), *w = grad_wanted(g, n, 1), *dy = dy_of(g, n);
     bias_grad(g, n, 2);
     for (int i = 0; i < 2; i++) {
         struct tensor *of = i ? w : x;
@@ -42,7 +37,7 @@ bool conv_grad(struct graph *g, struct node *n)
 /* y = op(a) op(b): da = dy op(b)', db = op(a)' dy, or these transposed. */
 bool gemm_grad(struct graph *g, struct node *n)
 {
-    struct tensor *a = wanted(g, n, 0), *b = wanted(g, n, 1), *c = wanted(g, n, 2), *dy = dy_of(g, n);
+    struct tensor *a = grad_wanted(g, n, 0), *b = grad_wanted(g, n, 1), *c = grad_wanted(g, n, 2), *dy = dy_of(g, n);
     const bool ta = attr_i(n, "transA"), tb = attr_i(n, "transB");
     if (c && (attr_f(n, "beta") != 1 || c->rank != 1 || c->dim[0] != dy->dim[1]))
         return node_error(g, n, "has no derivative for a bias like this");
@@ -90,6 +85,14 @@ bool activation_grad(struct graph *g, struct node *n)
         {"Abs", CNNC_ACT_ABS, true, false, NULL, NULL},         {"Exp", CNNC_ACT_EXP, false, true, NULL, NULL},
         {"Log", CNNC_ACT_LOG, true, false, NULL, NULL},         {"Sqrt", CNNC_ACT_SQRT, false, true, NULL, NULL},
         {"Neg", CNNC_ACT_NEG, false, false, NULL, NULL},
+        {"Celu", CNNC_ACT_CELU, true, false, "alpha", NULL},    {"ThresholdedRelu", CNNC_ACT_THRESHOLDED, true, false, "alpha", NULL},
+        {"Shrink", CNNC_ACT_THRESHOLDED, true, false, NULL, NULL}, {"Reciprocal", CNNC_ACT_RECIPROCAL, false, true, NULL, NULL},
+        {"Sin", CNNC_ACT_SIN, true, false, NULL, NULL},         {"Cos", CNNC_ACT_COS, true, false, NULL, NULL},
+        {"Tan", CNNC_ACT_TAN, false, true, NULL, NULL},         {"Asin", CNNC_ACT_ASIN, true, false, NULL, NULL},
+        {"Acos", CNNC_ACT_ACOS, true, false, NULL, NULL},       {"Atan", CNNC_ACT_ATAN, true, false, NULL, NULL},
+        {"Sinh", CNNC_ACT_SINH, true, false, NULL, NULL},       {"Cosh", CNNC_ACT_COSH, true, false, NULL, NULL},
+        {"Asinh", CNNC_ACT_ASINH, true, false, NULL, NULL},     {"Acosh", CNNC_ACT_ACOSH, true, false, NULL, NULL},
+        {"Atanh", CNNC_ACT_ATANH, true, false, NULL, NULL},     {"Erf", CNNC_ACT_ERF, true, false, NULL, NULL},
     };
     for (size_t i = 0; i < COUNT(table); i++) {
         if (!is_op(n, table[i].op))
@@ -100,6 +103,13 @@ bool activation_grad(struct graph *g, struct node *n)
         int kind = table[i].act;
         if (is_op(n, "Gelu") && strcmp(attr_s(n, "approximate"), "tanh") == 0)
             kind = CNNC_ACT_GELU_TANH;
+        if (is_op(n, "ThresholdedRelu")) {
+            b = a;
+            a = -INFINITY;
+        } else if (is_op(n, "Shrink")) {
+            a = -attr_f(n, "lambd");
+            b = attr_f(n, "lambd");
+        }
         struct node *d = grad_node(g, n, "ActGrad", "grad", dy_of(g, n), NULL, NULL, NULL);
         node_input(g, d, table[i].x ? n->in[0] : NULL);
         node_input(g, d, table[i].y ? n->out[0] : NULL);
@@ -109,7 +119,7 @@ bool activation_grad(struct graph *g, struct node *n)
         grad_add(g, n->in[0], grad_output(g, d, n->in[0]));
         return true;
     }
-    return node_error(g, n, "%s has no derivative", n->op->onnx);
+    return node_error(g, n, "%s has no derivative: a layer before it cannot be trained", n->op->net ? n->op->net : n->op->onnx);
 }
 
 /* ---- pooling ---------------------------------------------------------------------------------------------------- */
@@ -117,7 +127,7 @@ bool activation_grad(struct graph *g, struct node *n)
 bool max_pool_grad(struct graph *g, struct node *n)
 {
     struct tensor *x = n->in[0], *y = n->out[0];
-    if (attr_i(n, "storage_order"))
+    if (is_op(n, "MaxPool") && attr_i(n, "storage_order"))
         return node_error(g, n, "has no derivative with indices in column order");
     if (!wants_output(n, 1)) { /* the forward pass keeps the places of the maxima */
         struct tensor *at = node_output(g, n, arena_printf(&g->arena, "%s.argmax", y->name));
@@ -143,27 +153,21 @@ bool view_grad(struct graph *g, struct node *n)
     return true;
 }
 
-/* What an operand gets of d, which has the shape of the result: the sum over the axes along which it was repeated. */
-static void add_summed(struct graph *g, struct node *n, struct tensor *t, struct tensor *d)
-{
-    grad_add(g, t, same_shape(t, d) ? d : grad_output(g, grad_node(g, n, "SumTo", "grad_sum", d, NULL, NULL, NULL), t));
-}
-
 bool add_grad(struct graph *g, struct node *n)
 {
     for (int i = 0; i < n->nin; i++)
-        if (wanted(g, n, i))
-            add_summed(g, n, n->in[i], dy_of(g, n));
+        if (grad_wanted(g, n, i))
+            grad_add_summed(g, n, n->in[i], dy_of(g, n));
     return true;
 }
 
 bool sub_grad(struct graph *g, struct node *n)
 {
     struct tensor *dy = dy_of(g, n);
-    if (wanted(g, n, 0))
-        add_summed(g, n, n->in[0], dy);
-    if (wanted(g, n, 1))
-        add_summed(g, n, n->in[1], grad_output(g, grad_node(g, n, "Neg", "grad_neg", dy, NULL, NULL, NULL), dy));
+    if (grad_wanted(g, n, 0))
+        grad_add_summed(g, n, n->in[0], dy);
+    if (grad_wanted(g, n, 1))
+        grad_add_summed(g, n, n->in[1], grad_output(g, grad_node(g, n, "Neg", "grad_neg", dy, NULL, NULL, NULL), dy));
     return true;
 }
 
@@ -171,8 +175,8 @@ bool mul_grad(struct graph *g, struct node *n)
 {
     struct tensor *dy = dy_of(g, n);
     for (int i = 0; i < 2; i++)
-        if (wanted(g, n, i))
-            add_summed(g, n, n->in[i], grad_output(g, grad_node(g, n, "Mul", "grad_mul", dy, n->in[1 - i], NULL, NULL), dy));
+        if (grad_wanted(g, n, i))
+            grad_add_summed(g, n, n->in[i], grad_output(g, grad_node(g, n, "Mul", "grad_mul", dy, n->in[1 - i], NULL, NULL), dy));
     return true;
 }
 
@@ -196,26 +200,10 @@ bool concat_grad(struct graph *g, struct node *n)
     return d->op->infer(g, d);
 }
 
-/* What was padded is cut off again: a border of negative width. */
-bool pad_grad(struct graph *g, struct node *n)
-{
-    int64_t border[2 * MAX_RANK];
-    int count;
-    if (strcmp(attr_s(n, "mode"), "constant") != 0 || input(n, 3) || !tensor_ints(n->in[1], border, COUNT(border), &count))
-        return node_error(g, n, "has no derivative: only a constant border of known width has");
-    for (int i = 0; i < count; i++)
-        border[i] = -border[i];
-    struct tensor *widths = tensor_i64(g, unique_name(g, arena_printf(&g->arena, "%s.border", n->name)), count, border);
-    struct node *d = grad_node(g, n, "Pad", "grad", dy_of(g, n), widths, NULL, NULL);
-    struct tensor *dx = grad_output(g, d, n->in[0]);
-    grad_add(g, n->in[0], dx);
-    return d->op->infer(g, d);
-}
-
 /* A transposed convolution is the gradient of a convolution; its own is that convolution. */
 bool conv_transpose_grad(struct graph *g, struct node *n)
 {
-    struct tensor *x = wanted(g, n, 0), *w = wanted(g, n, 1), *dy = dy_of(g, n);
+    struct tensor *x = grad_wanted(g, n, 0), *w = grad_wanted(g, n, 1), *dy = dy_of(g, n);
     const int spatial = n->in[0]->rank - 2;
     bias_grad(g, n, 2);
     for (int i = 0; i < 2; i++) {

@@ -180,7 +180,7 @@ static const struct kernel split_kernels[] = {KERNEL(split_parts, "move.h", conc
 const struct op op_split = {
     .onnx = "Split", .net = "split", .doc = "a tensor cut into parts along an axis", .attrs = split_attrs,
     .nattrs = COUNT(split_attrs), .min_in = 1, .max_in = 2, .net_in = 1, .max_out = CNNC_MOVE_PARTS, .flags = OP_VARIADIC_OUT | OP_MOVES,
-    .params = split_params, .infer = split_infer, .kernels = split_kernels, .nkernels = 1,
+    .grad = split_grad, .params = split_params, .infer = split_infer, .kernels = split_kernels, .nkernels = 1,
 };
 
 /* ---- Pad, CenterCropPad ----------------------------------------------------------------------------------------- */
@@ -215,7 +215,7 @@ static bool pad_params(struct graph *g, struct node *n)
 }
 
 /* The border before and after each axis of x. */
-static bool pad_widths(const struct node *n, int64_t before[MAX_RANK], int64_t after[MAX_RANK])
+bool pad_widths(const struct node *n, int64_t before[MAX_RANK], int64_t after[MAX_RANK])
 {
     const struct tensor *x = n->in[0];
     int64_t v[2 * MAX_RANK], axes[MAX_RANK];

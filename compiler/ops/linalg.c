@@ -1,5 +1,6 @@
 /* Determinants, and sums of products written as an equation. */
 #include "generic.h"
+#include "grads.h"
 
 #include <ctype.h>
 
@@ -199,6 +200,6 @@ GEOMETRY(einsum, FIELD_LIT(struct cnnc_einsum, operands, F_INT), FIELD_LIT(struc
 static const struct kernel einsum_kernels[] = {KERNEL(einsum, "linalg.h", einsum, einsum_fill)};
 const struct op op_einsum = {
     .onnx = "Einsum", .net = "einsum", .doc = "sums of products, as an equation says", .attrs = einsum_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = 4, .net_in = -1, .max_out = 1, .infer = einsum_infer, .cost = einsum_cost, .kernels = einsum_kernels,
+    .min_in = 1, .max_in = 4, .net_in = -1, .max_out = 1, .infer = einsum_infer, .grad = einsum_grad, .cost = einsum_cost, .kernels = einsum_kernels,
     .nkernels = 1,
 };

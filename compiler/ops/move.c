@@ -1,5 +1,6 @@
 /* Operators that copy elements between regular patterns of places. */
 #include "generic.h"
+#include "grads.h"
 
 #include "../../runtime/move.h"
 
@@ -86,7 +87,7 @@ static void transpose_fill(const struct node *n, void *geometry, const struct ta
 STRIDED(transpose);
 const struct op op_transpose = {
     .onnx = "Transpose", .net = "transpose", .doc = "axes in another order", .attrs = transpose_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .infer = transpose_infer, ONE_KERNEL(transpose),
+    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = transpose_grad, .infer = transpose_infer, ONE_KERNEL(transpose),
 };
 
 /* ---- Slice ------------------------------------------------------------------------------------------------------ */
@@ -116,7 +117,7 @@ static bool slice_params(struct graph *g, struct node *n)
 }
 
 /* First position and step of each axis; the sizes in dim. False without a message if an axis is impossible. */
-static bool slice_plan(const struct node *n, int64_t first[MAX_RANK], int64_t step[MAX_RANK], int64_t dim[MAX_RANK])
+bool slice_places(const struct node *n, int64_t first[MAX_RANK], int64_t step[MAX_RANK], int64_t dim[MAX_RANK])
 {
     const struct tensor *x = n->in[0];
     int64_t start[MAX_RANK], end[MAX_RANK], axes[MAX_RANK], steps[MAX_RANK];
@@ -161,7 +162,7 @@ static bool slice_infer(struct graph *g, struct node *n)
         if (n->in[i] && !known_ints(g, n, i, what[i], v, COUNT(v), &count))
             return false;
     char text[160];
-    if (!slice_plan(n, first, step, dim))
+    if (!slice_places(n, first, step, dim))
         return node_error(g, n, "starts, ends, axes and steps do not fit a tensor of shape %s", shape_text(n->in[0], text));
     tensor_set_shape(n->out[0], n->in[0]->rank, dim);
     n->out[0]->dtype = n->in[0]->dtype;
@@ -175,7 +176,7 @@ static void slice_fill(const struct node *n, void *geometry, const struct target
     int64_t first[MAX_RANK], step[MAX_RANK], dim[MAX_RANK];
     long stride[MAX_RANK];
     strides_of(n->in[0], stride);
-    slice_plan(n, first, step, dim);
+    slice_places(n, first, step, dim);
     for (int i = 0; i < n->in[0]->rank; i++) {
         p.origin += first[i] * stride[i];
         pattern_axis(&p, dim[i], stride[i] * step[i]);
@@ -185,7 +186,7 @@ static void slice_fill(const struct node *n, void *geometry, const struct target
 STRIDED(slice);
 const struct op op_slice = {
     .onnx = "Slice", .net = "slice", .doc = "a part of a tensor", .attrs = slice_attrs, .nattrs = COUNT(slice_attrs),
-    .min_in = 3, .max_in = 5, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .params = slice_params, .infer = slice_infer, ONE_KERNEL(slice),
+    .min_in = 3, .max_in = 5, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = slice_grad, .params = slice_params, .infer = slice_infer, ONE_KERNEL(slice),
 };
 
 /* ---- Expand, Tile ----------------------------------------------------------------------------------------------- */
@@ -226,7 +227,7 @@ static void expand_fill(const struct node *n, void *geometry, const struct targe
 STRIDED(expand);
 const struct op op_expand = {
     .onnx = "Expand", .doc = "a tensor broadcast to a shape", .min_in = 2, .max_in = 2, .max_out = 1,
-    .flags = OP_MOVES, .infer = expand_infer, ONE_KERNEL(expand),
+    .flags = OP_MOVES, .grad = expand_grad, .infer = expand_infer, ONE_KERNEL(expand),
 };
 
 static bool tile_infer(struct graph *g, struct node *n)
@@ -318,7 +319,7 @@ static void depth_to_space_fill(const struct node *n, void *geometry, const stru
 STRIDED(depth_to_space);
 const struct op op_depth_to_space = {
     .onnx = "DepthToSpace", .net = "depth_to_space", .net_aliases = "pixel_shuffle", .doc = "channels become blocks of pixels",
-    .attrs = depth_attrs, .nattrs = 2, .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .infer = depth_infer,
+    .attrs = depth_attrs, .nattrs = 2, .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = depth_to_space_grad, .infer = depth_infer,
     ONE_KERNEL(depth_to_space),
 };
 
@@ -339,5 +340,5 @@ static void space_to_depth_fill(const struct node *n, void *geometry, const stru
 STRIDED(space_to_depth);
 const struct op op_space_to_depth = {
     .onnx = "SpaceToDepth", .net = "space_to_depth", .doc = "blocks of pixels become channels", .attrs = depth_attrs,
-    .nattrs = 1, .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .infer = depth_infer, ONE_KERNEL(space_to_depth),
+    .nattrs = 1, .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = space_to_depth_grad, .infer = depth_infer, ONE_KERNEL(space_to_depth),
 };

@@ -345,8 +345,7 @@ static const struct attr_def adaptive_attrs[] = {
 /* clang-format off */
 #define POOL(symbol, onnx_, net_, aliases_, doc_, ...)                                                                  \
     const struct op symbol = {.onnx = onnx_, .net = net_, .net_aliases = aliases_, .doc = doc_, .min_in = 1,             \
-        .max_in = 1, .net_in = 1, .max_out = 1, .cost = pool_cost, .kernels = pool_kernels,                               \
-        .nkernels = COUNT(pool_kernels), __VA_ARGS__}
+        .max_in = 1, .net_in = 1, .cost = pool_cost, .kernels = pool_kernels, .nkernels = COUNT(pool_kernels), __VA_ARGS__}
 #define WINDOWS(table) .attrs = table, .nattrs = COUNT(table), .params = pool_params, .infer = pool_infer
 #define ATTRS(table) .attrs = table, .nattrs = COUNT(table)
 
@@ -355,14 +354,14 @@ const struct op op_max_pool = {
     .max_in = 1, .net_in = 1, .max_out = 2, .flags = OP_MOVES, .cost = pool_cost, .grad = max_pool_grad, .kernels = pool_kernels,
     .nkernels = COUNT(pool_kernels), WINDOWS(max_pool_attrs),
 };
-POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", .grad = average_pool_grad, .quantize = average_pool_quantize, WINDOWS(average_pool_attrs));
-POOL(op_sum_pool, "SumPool", "sumpool", "sum_pool", "sum of each window", WINDOWS(sum_pool_attrs));
-POOL(op_lp_pool, "LpPool", "lppool", "lp_pool", "p-norm of each window", WINDOWS(lp_pool_attrs));
-POOL(op_global_average_pool, "GlobalAveragePool", "globalavgpool", "global_avgpool|gap", "mean of each channel", .infer = global_infer, .grad = global_pool_grad, .quantize = average_pool_quantize);
-POOL(op_global_max_pool, "GlobalMaxPool", "globalmaxpool", "global_maxpool", "largest value of each channel", .infer = global_infer);
-POOL(op_global_lp_pool, "GlobalLpPool", "globallppool", "global_lppool", "p-norm of each channel", .infer = global_infer, ATTRS(global_lp_attrs));
-POOL(op_adaptive_average_pool, "AdaptiveAveragePool", "adaptive_avgpool", "adaptive_avg_pool", "means over windows that divide the input into the given number", .quantize = average_pool_quantize, .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));
-POOL(op_adaptive_max_pool, "AdaptiveMaxPool", "adaptive_maxpool", "adaptive_max_pool", "maxima over windows that divide the input into the given number", .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));
+POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", .grad = average_pool_grad, .max_out = 1, .quantize = average_pool_quantize, WINDOWS(average_pool_attrs));
+POOL(op_sum_pool, "SumPool", "sumpool", "sum_pool", "sum of each window", .max_out = 1, .grad = sum_pool_grad, WINDOWS(sum_pool_attrs));
+POOL(op_lp_pool, "LpPool", "lppool", "lp_pool", "p-norm of each window", .max_out = 1, .grad = lp_pool_grad, WINDOWS(lp_pool_attrs));
+POOL(op_global_average_pool, "GlobalAveragePool", "globalavgpool", "global_avgpool|gap", "mean of each channel", .infer = global_infer, .grad = global_pool_grad, .max_out = 1, .quantize = average_pool_quantize);
+POOL(op_global_max_pool, "GlobalMaxPool", "globalmaxpool", "global_maxpool", "largest value of each channel", .max_out = 2, .grad = max_pool_grad, .infer = global_infer);
+POOL(op_global_lp_pool, "GlobalLpPool", "globallppool", "global_lppool", "p-norm of each channel", .max_out = 1, .grad = lp_pool_grad, .infer = global_infer, ATTRS(global_lp_attrs));
+POOL(op_adaptive_average_pool, "AdaptiveAveragePool", "adaptive_avgpool", "adaptive_avg_pool", "means over windows that divide the input into the given number", .max_out = 1, .grad = adaptive_pool_grad, .quantize = average_pool_quantize, .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));
+POOL(op_adaptive_max_pool, "AdaptiveMaxPool", "adaptive_maxpool", "adaptive_max_pool", "maxima over windows that divide the input into the given number", .max_out = 2, .grad = max_pool_grad, .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));
 /* clang-format on */
 
 static const struct attr_def unpool_attrs[] = {
@@ -404,19 +403,24 @@ static const struct kernel unpool_kernels[] = {
 const struct op op_max_unpool = {
     .onnx = "MaxUnpool", .net = "maxunpool", .net_aliases = "max_unpool", .doc = "puts the values of a max pooling back",
     .attrs = unpool_attrs, .nattrs = COUNT(unpool_attrs), .min_in = 2, .max_in = 3, .net_in = 2, .max_out = 1,
-    .infer = unpool_infer, .kernels = unpool_kernels, .nkernels = COUNT(unpool_kernels),
+    .infer = unpool_infer, .grad = unpool_grad, .kernels = unpool_kernels, .nkernels = COUNT(unpool_kernels),
 };
 
-/* ---- the gradient of the mean ----------------------------------------------------------------------------------- */
+/* ---- gradients of means and sums ----------------------------------------------------------------------------------- */
 
-static void average_grad_fill(const struct node *n, void *geometry, const struct target *target)
-{
-    struct node forward = *n; /* as the forward operator says it */
-    forward.op = &op_average_pool;
-    forward.in = n->out;
-    forward.out = n->in;
-    pool_fill(&forward, geometry, target);
-}
+#define POOL_GRAD(symbol, onnx_, forward_, table)                                                                      \
+    static void symbol##_fill(const struct node *n, void *geometry, const struct target *target)                       \
+    {                                                                                                                  \
+        struct node forward = *n; /* as the forward operator says it */                                                \
+        forward.op = &forward_;                                                                                        \
+        forward.in = n->out;                                                                                           \
+        forward.out = n->in;                                                                                           \
+        pool_fill(&forward, geometry, target);                                                                         \
+    }                                                                                                                  \
+    static const struct kernel symbol##_kernels[] = {{.name = "average_pool_grad", .part = "pool_train.h",             \
+        .geometry = &plain_geometry, .cost = average_grad_cost, .fill = symbol##_fill}};                               \
+    const struct op symbol = {.onnx = onnx_, .doc = "gradient of a pooling", .attrs = table, .nattrs = COUNT(table), .min_in = 1, \
+        .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .kernels = symbol##_kernels, .nkernels = 1}
 
 static double average_grad_cost(const struct node *n, const struct target *target)
 {
@@ -424,8 +428,6 @@ static double average_grad_cost(const struct node *n, const struct target *targe
     return 1e-7 + 4e-9 * (double)tensor_count(n->out[0]);
 }
 
-static const struct kernel average_grad_kernels[] = {
-    {.name = "average_pool_grad", .part = "pool_train.h", .geometry = &plain_geometry, .cost = average_grad_cost, .fill = average_grad_fill}};
-const struct op op_average_pool_grad = {
-    .onnx = "AveragePoolGrad", .doc = "gradient of an average pooling", .attrs = average_pool_attrs, .nattrs = COUNT(average_pool_attrs),
-    .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .kernels = average_grad_kernels, .nkernels = 1};
+POOL_GRAD(op_average_pool_grad, "AveragePoolGrad", op_average_pool, average_pool_attrs);
+POOL_GRAD(op_sum_pool_grad, "SumPoolGrad", op_sum_pool, sum_pool_attrs);
+POOL_GRAD(op_adaptive_average_pool_grad, "AdaptiveAveragePoolGrad", op_adaptive_average_pool, adaptive_attrs);

@@ -1,5 +1,6 @@
 /* Reductions, the places of extremes, running sums and products. */
 #include "generic.h"
+#include "grads.h"
 
 #include <math.h>
 
@@ -78,7 +79,7 @@ static const char *tag_of(enum dtype t)
 
 /* ---- geometry --------------------------------------------------------------------------------------------------- */
 
-static unsigned reduced_axes(const struct node *n)
+unsigned reduced_axes(const struct node *n)
 {
     const struct tensor *x = n->in[0];
     unsigned all = (1u << x->rank) - 1, axes = 0;
@@ -197,7 +198,7 @@ static void reduce_cost(const struct node *n, struct cost *c) { c->flops = tenso
 
 #define REDUCE(symbol, onnx_, net_, doc_)                                                                              \
     const struct op symbol = {.onnx = onnx_, .net = net_, .doc = doc_, .attrs = reduce_attrs, .nattrs = COUNT(reduce_attrs), \
-        .min_in = 1, .max_in = 2, .net_in = 1, .max_out = 1, .params = reduce_params, .infer = reduce_infer,            \
+        .min_in = 1, .max_in = 2, .net_in = 1, .max_out = 1, .params = reduce_params, .grad = reduce_grad, .infer = reduce_infer,            \
         .cost = reduce_cost, .kernels = reduce_kernels, .nkernels = 1}
 REDUCE(op_reduce_sum, "ReduceSum", "reduce_sum", "sum over axes");
 REDUCE(op_reduce_mean, "ReduceMean", "reduce_mean", "mean over axes");

@@ -1,5 +1,6 @@
 /* Resize and Upsample. */
 #include "generic.h"
+#include "grads.h"
 
 #include <math.h>
 
@@ -183,6 +184,40 @@ GEOMETRY(resize, FIELD_LIT(struct cnnc_resize, rank, F_INT), FIELD_LIT(struct cn
          FIELD(struct cnnc_resize, cubic, F_DOUBLE), FIELD(struct cnnc_resize, outside, F_DOUBLE));
 static const struct kernel resize_kernels[] = {{.name = "resize", .part = "resize.h", .geometry = &resize_geometry,
                                                 .fill = resize_fill, .scratch = resize_scratch, .run = run_resize}};
+/* Along each axis the result is a product with a matrix, which the tables fill. */
+bool resize_grad(struct graph *g, struct node *n)
+{
+    struct cnnc_resize r;
+    struct tensor *d = grad_of(g, n->out[0]);
+    resize_fill(n, &r, NULL);
+    int64_t dim[MAX_RANK], perm[MAX_RANK];
+    for (int k = 0; k < r.rank; k++)
+        dim[k] = r.y[k];
+    d = grad_reshaped(g, n, d, r.rank, dim);
+    for (int k = 0; k < r.rank; k++) {
+        if (r.same[k])
+            continue;
+        const long taps = cnnc_resize_taps(&r, k);
+        double *weight = xmalloc(sizeof *weight * (size_t)(r.y[k] * taps + 1));
+        long *place = xmalloc(sizeof *place * (size_t)(r.y[k] * taps + 1));
+        cnnc_resize_table(&r, k, weight, place);
+        struct tensor *m = tensor_const(g, unique_name(g, "weights"), n->in[0]->dtype, 2, (int64_t[]){r.y[k], r.x[k]}, NULL);
+        memset((void *)m->data, 0, (size_t)tensor_count(m) * dtype_size(m->dtype));
+        for (long i = 0; i < r.y[k] * taps; i++)
+            if (place[i] >= 0) {
+                const int64_t at = i / taps * r.x[k] + place[i];
+                type_store_float(m->dtype, (void *)m->data, at, type_load_float(m->dtype, m->data, at) + weight[i]);
+            }
+        free(weight);
+        free(place);
+        for (int i = 0; i < r.rank; i++)
+            perm[i] = i == k ? r.rank - 1 : i == r.rank - 1 ? k : i;
+        d = grad_transposed(g, n, grad_value(g, n, "MatMul", grad_transposed(g, n, d, perm), m, NULL), perm);
+    }
+    grad_add(g, n->in[0], grad_reshaped(g, n, d, n->in[0]->rank, n->in[0]->dim));
+    return true;
+}
+
 static void resize_cost(const struct node *n, struct cost *c) { c->flops = 8 * tensor_count(n->out[0]); }
 
 /* Weights add up to 1: the zero point goes through. */
@@ -209,7 +244,7 @@ struct node *resize_quantize(struct graph *g, struct node *n, const struct quant
 const struct op op_resize = {
     .onnx = "Resize", .net = "resize", .net_aliases = "upsample", .doc = "planes of another size", .attrs = resize_attrs,
     .nattrs = COUNT(resize_attrs), .min_in = 1, .max_in = 4, .net_in = 1, .max_out = 1, .params = resize_params,
-    .infer = resize_infer, .quantize = resize_quantize, .cost = resize_cost, .kernels = resize_kernels, .nkernels = 1,
+    .infer = resize_infer, .grad = resize_grad, .quantize = resize_quantize, .cost = resize_cost, .kernels = resize_kernels, .nkernels = 1,
 };
 
 /* ---- Upsample: Resize of opset 9 -------------------------------------------------------------------------------- */

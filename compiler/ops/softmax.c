@@ -1,4 +1,5 @@
 /* Operators along one axis: Softmax, LogSoftmax, Hardmax, LpNormalization. */
+#include "grads.h"
 #include "shared.h"
 #include "qhooks.h"
 
@@ -100,7 +101,7 @@ static const struct attr_def lp_attrs[] = {
 /* clang-format off */
 #define ALONG(symbol, onnx_, net_, aliases_, table, doc_, ...)                                                            \
     const struct op symbol = {.onnx = onnx_, .net = net_, .net_aliases = aliases_, .doc = doc_, .attrs = table,          \
-        .nattrs = COUNT(table), .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .infer = axis_infer,                 \
+        .nattrs = COUNT(table), .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .grad = softmax_grad, .infer = axis_infer,                 \
         .cost = axis_flops, .kernels = axis_kernels, .nkernels = COUNT(axis_kernels), __VA_ARGS__}
 ALONG(op_softmax, "Softmax", "softmax", NULL, softmax_attrs, "e^x, divided by its sum", .quantize = softmax_quantize);
 ALONG(op_log_softmax, "LogSoftmax", "log_softmax", "logsoftmax", softmax_attrs, "logarithm of the softmax", .quantize = NULL);

@@ -14,6 +14,7 @@
 struct grad {
     struct tensor **of; /* gradients by tensor id, for the tensors that were there before */
     bool *needed;
+    const struct node **whole; /* of a tensor of whole numbers that depends on what is trained: the node that makes it */
     int tensors;
     struct tensor *count, *step, *rate;
 };
@@ -265,13 +266,38 @@ static void find_needed(struct graph *g)
         g->grad->needed[i] = g->tensor[i]->kind == T_STATE && g->tensor[i]->trainable;
     for (int i = 0; i < g->nodes; i++) {
         const struct node *n = g->node[i];
-        bool any = false;
-        for (int k = 0; k < n->nin; k++)
+        bool any = false, whole = false;
+        for (int k = 0; k < n->nin; k++) {
             any |= n->in[k] && g->grad->needed[n->in[k]->id];
-        for (int k = 0; k < n->nout; k++)
-            if (n->out[k])
-                g->grad->needed[n->out[k]->id] = any && dtype_is_float(n->out[k]->dtype) && !n->out[k]->base;
+            whole |= n->in[k] && g->grad->whole[n->in[k]->id];
+        }
+        for (int k = 0; k < n->nout; k++) {
+            const struct tensor *y = n->out[k];
+            if (y)
+                g->grad->needed[y->id] = (any || whole) && dtype_is_float(y->dtype) && !y->base;
+            if (y && (any || whole) && !dtype_is_float(y->dtype) && y->dtype != DT_BOOL) /* bool: a step, which is flat */
+                g->grad->whole[y->id] = n;
+        }
     }
+}
+
+/* Where the way back ends at whole numbers alone: the node that makes them. */
+static const struct node *end_of_way(struct graph *g, const struct node *n)
+{
+    const struct node *end = NULL;
+    for (int i = 0; i < n->nin; i++) {
+        const struct tensor *x = n->in[i];
+        if (x && grad_needed(g, x))
+            return NULL;
+        if (x && x->id < g->grad->tensors && g->grad->whole[x->id])
+            end = g->grad->whole[x->id];
+    }
+    return end;
+}
+
+static bool no_derivative(struct graph *g, const struct node *n)
+{
+    return node_error(g, n, "%s has no derivative: a layer before it cannot be trained", n->op->net ? n->op->net : n->op->onnx);
 }
 
 static bool backward(struct graph *g, int forward)
@@ -281,10 +307,15 @@ static bool backward(struct graph *g, int forward)
         bool arrives = false;
         for (int k = 0; k < n->nout; k++)
             arrives |= n->out[k] && grad_of(g, n->out[k]);
-        if (!arrives || !grad_needed(g, n->out[0]))
+        bool needed = false;
+        for (int k = 0; k < n->nout; k++)
+            needed |= n->out[k] && grad_needed(g, n->out[k]);
+        if (!arrives || !needed)
             continue;
+        if (end_of_way(g, n))
+            return no_derivative(g, end_of_way(g, n));
         if (!n->op->grad)
-            return node_error(g, n, "%s has no derivative: a layer before it cannot be trained", n->op->net ? n->op->net : n->op->onnx);
+            return no_derivative(g, n);
         if (!n->op->grad(g, n))
             return false;
     }
@@ -343,6 +374,23 @@ static struct tensor *accumulated(struct graph *g, const struct train *t, const 
     struct tensor *mean = grad_output(g, n, w);
     alias(g, n, moment(g, w, "grad_sum"));
     return mean;
+}
+
+/* What the loss does not depend on stays as it is. */
+static void warn_of_untrained(struct graph *g)
+{
+    const struct tensor *first = NULL;
+    int count = 0;
+    for (int i = 0; i < g->grad->tensors; i++) {
+        const struct tensor *w = g->tensor[i];
+        if (w->kind == T_STATE && w->trainable && !grad_of(g, w)) {
+            first = first ? first : w;
+            count++;
+        }
+    }
+    if (first)
+        diag_warning(g->diag, first->span, "the loss does not depend on %s%s: not trained", first->name,
+                     count > 1 ? arena_printf(&g->arena, " and %d more", count - 1) : "");
 }
 
 static void append_updates(struct graph *g, const struct train *t)
@@ -418,6 +466,7 @@ bool pass_grad(struct graph *g, struct options *o)
     grad.tensors = g->tensors;
     grad.of = xcalloc((size_t)g->tensors + 1, sizeof *grad.of);
     grad.needed = xcalloc((size_t)g->tensors + 1, sizeof *grad.needed);
+    grad.whole = xcalloc((size_t)g->tensors + 1, sizeof *grad.whole);
     find_needed(g);
     struct tensor *loss = NULL, *right = NULL, *answer = NULL;
     bool ok = append_losses(g, t, &loss, &right, &answer);
@@ -432,11 +481,14 @@ bool pass_grad(struct graph *g, struct options *o)
             answer->is_output = true;
             VEC_PUSH(g->output, g->outputs, answer);
         }
-        if (!t->evaluates && (ok = backward(g, forward)))
+        if (!t->evaluates && (ok = backward(g, forward))) {
+            warn_of_untrained(g);
             append_updates(g, t);
+        }
     }
     free(grad.of);
     free(grad.needed);
+    free(grad.whole);
     g->grad = NULL;
     return ok && g->diag->errors == 0;
 }

@@ -49,6 +49,10 @@ static int check(int samples)
         double largest = 1e-6;
         for (size_t i = 0; i < n; i++)
             largest = fmax(largest, fabs(gradient[first + i]));
+        if (t->trainable && t->rank > 1 && largest == 1e-6) {
+            printf("  %s: no gradient to speak of\n", t->name);
+            bad++;
+        }
         for (size_t c = 0; t->trainable && c < EACH && c < n; c++) {
             const size_t i = first + (n <= EACH ? c : (size_t)((uniform() + 1) / 2 * (double)n) % n);
             const double h = 1e-5 * fmax(1, fabs(start[i]));
