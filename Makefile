@@ -17,7 +17,7 @@ NEEDED := $(shell command -v flex bison protoc-c >/dev/null && \
 	for h in protobuf-c/protobuf-c.h simde/x86/sse2.h jansson.h png.h jpeglib.h; do \
 	[ -e /usr/include/$$h ] || ls /usr/include/*/$$h >/dev/null 2>&1 || echo missing; done || echo missing)
 # For the tests that need other compilers and machines; without them those tests are skipped. make test-packages installs them.
-TEST_PACKAGES = clang lld g++ $(if $(shell command -v npm),,nodejs npm) qemu-user qemu-system-arm gcc-arm-none-eabi \
+TEST_PACKAGES = clang lld g++ openmpi-bin libopenmpi-dev $(if $(shell command -v npm),,nodejs npm) qemu-user qemu-system-arm gcc-arm-none-eabi \
 	libnewlib-arm-none-eabi wasi-libc libclang-rt-dev-wasm32 $(if $(filter x86_64,$(shell uname -m)),gcc-aarch64-linux-gnu \
 	libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross)
 

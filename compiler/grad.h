@@ -16,6 +16,13 @@ void grad_add(struct graph *g, struct tensor *t, struct tensor *d);
 struct tensor *grad_count(struct graph *g);
 struct tensor *grad_step(struct graph *g);
 
+struct tensor *grad_first(struct graph *g); /* place of the first sample in the batch of all processes (int32); NULL: there is one process */
+/* Training by several processes: the next reduction's number; the gradient of t, once it is added up; what passes and operators do for it. */
+int grad_bucket(struct graph *g);
+void grad_set(struct graph *g, const struct tensor *t, struct tensor *d);
+void distribute_gradients(struct graph *g);
+void sync_batch_norm(struct graph *g, struct node *n); /* n is a NormSynced without its sums */
+
 /* A node "LAYER.suffix" for layer n at the end of the graph, with up to four inputs (NULL ends them). */
 struct node *grad_node(struct graph *g, const struct node *n, const char *op, const char *suffix, struct tensor *a, struct tensor *b,
                        struct tensor *c, struct tensor *d);

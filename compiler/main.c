@@ -44,7 +44,7 @@ enum {
     OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE,
     OPT_FIX_INPUT, OPT_VERIFY, OPT_TOLERANCE, OPT_HELP_OPS, OPT_CONST, OPT_EMIT,
     OPT_DISPATCH,
-    OPT_TRAIN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME, OPT_BENCH, OPT_TUNE, OPT_MAX_ERROR,
+    OPT_TRAIN, OPT_DISTRIBUTED, OPT_SYNC_BN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME, OPT_BENCH, OPT_TUNE, OPT_MAX_ERROR,
     OPT_OPTIMIZER, OPT_LR, OPT_LOSS, OPT_SCHEDULE, OPT_SET /* settings of training */
 };
 
@@ -72,6 +72,8 @@ static const struct argp_option option_table[] = {
     {"max-error", OPT_MAX_ERROR, "E", 0, "what fast algorithms (Winograd) may add to rounding errors, as a share of a result's range (default 1e-4; 0: nothing)", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
     {"train", OPT_TRAIN, "BATCH", OPTION_ARG_OPTIONAL, "also a training step, as the train section of a .net says", 0},
+    {"distributed", OPT_DISTRIBUTED, NULL, 0, "training: gradients are added up over several processes, by hooks (MPI: examples/train/mpi)", 0},
+    {"sync-bn", OPT_SYNC_BN, NULL, 0, "training: so are the sums of batch norms", 0},
     {"optimizer", OPT_OPTIMIZER, "NAME[(...)]", 0, "training: sgd, adam, adamw or rmsprop, as in a train section: 'sgd(lr=0.1, momentum=0.9)'", 0},
     {"lr", OPT_LR, "X", 0, "training: the learning rate", 0},
     {"loss", OPT_LOSS, "LOSS", 0, "training: what is made small: 'cross_entropy(fc) + 0.3*cross_entropy(aux)'", 0},
@@ -131,6 +133,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         if (arg && ((o->train.batch = (int)strtol(arg, &end, 10)) < 1 || *end))
             argp_error(state, "--train=%s: expected the size of a batch", arg);
         return 0;
+    case OPT_DISTRIBUTED: o->train.distributed = true; return 0;
+    case OPT_SYNC_BN: o->train.sync_bn = true; return 0;
     case OPT_OPTIMIZER: add_setting(o, "optimizer = ", arg); return 0;
     case OPT_LR: add_setting(o, "lr = ", arg); return 0;
     case OPT_LOSS: add_setting(o, "loss = ", arg); return 0;
@@ -302,6 +306,10 @@ static bool emit_all(struct graph *g, struct options *o, struct diag *d)
     if (o->train.batch) {
         if (o->dispatch) {
             diag_error_at(d, o->input, "--train does not go with --dispatch yet");
+            return false;
+        }
+        if (o->train.sync_bn && !o->train.distributed) {
+            diag_error_at(d, o->input, "--sync-bn goes with --distributed");
             return false;
         }
         ok = (train.step = compile_train(o, d, false)) && (train.eval = compile_train(o, d, true));

@@ -38,7 +38,9 @@ enum op_flags {
     OP_MOVES = 512,   /* what its first output holds are elements of its inputs of the same type: of a quantised tensor likewise */
     OP_QUANTIZES = 1024,   /* QuantizeLinear: float to integers; folded only after pass quantize has seen it */
     OP_DEQUANTIZES = 2048, /* DequantizeLinear: the way back */
-    OP_INTEGER = 4096      /* its operands are quantised tensors, scales and zero points: pass quantize calls `quantize` */
+    OP_INTEGER = 4096,     /* its operands are quantised tensors, scales and zero points: pass quantize calls `quantize` */
+    OP_REDUCES = 8192,     /* output 0 is added up over all processes: reduction `bucket` begins after the node */
+    OP_AWAITS = 16384      /* and has ended before this one */
 };
 
 /* A quantised tensor: real value = (q - zero) * scale. As an operand q is NULL where that is a float. As the result wanted: q is NULL, scale

@@ -39,6 +39,7 @@ struct train {
     int accumulate;        /* calls of a step whose gradients make one update */
     int batch, epochs;
     struct augment augment;
+    bool distributed, sync_bn; /* several processes add up their gradients; and the sums of their batch norms */
     bool in_double;        /* to check gradients */
     bool evaluates;        /* this graph is the one for evaluation: no backward, no updates */
 };

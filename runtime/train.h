@@ -200,7 +200,7 @@ CNNC_INLINE void CNNC_FN(cnnc_batch_norm_grad)(const struct cnnc_batch_norm_trai
 /* One thread: the loss is one number. The mean over the samples that are there. */
 CNNC_INLINE void CNNC_FN(cnnc_train_loss)(const struct cnnc_train_loss *g, const void *const in[], void *const out[], struct cnnc_thread t)
 {
-    const long count = *(const int32_t *)in[2], each = g->classes * g->inner;
+    const long count = *(const int32_t *)in[2], each = g->classes * g->inner, all = in[3] ? *(const int32_t *)in[3] : count;
     const CNNC_REAL *x = in[0];
     CNNC_REAL *dx = out[1];
     double loss = 0;
@@ -215,7 +215,7 @@ CNNC_INLINE void CNNC_FN(cnnc_train_loss)(const struct cnnc_train_loss *g, const
         }
         if (g->kind != CNNC_TRAIN_CROSS_ENTROPY) {
             const CNNC_REAL *target = (const CNNC_REAL *)in[1] + n * each;
-            const double share = g->weight / ((double)count * (double)each);
+            const double share = g->weight / ((double)all * (double)each);
             for (long i = 0; i < each; i++) {
                 const double v = (double)x[i], y = (double)target[i];
                 if (g->kind == CNNC_TRAIN_MSE) {
@@ -232,7 +232,7 @@ CNNC_INLINE void CNNC_FN(cnnc_train_loss)(const struct cnnc_train_loss *g, const
         }
         for (long p = 0; p < g->inner; p++) {
             const int32_t label = ((const int32_t *)in[1])[n * g->inner + p];
-            const double share = g->weight / ((double)count * (double)g->inner), even = g->smoothing / (double)g->classes;
+            const double share = g->weight / ((double)all * (double)g->inner), even = g->smoothing / (double)g->classes;
             double most = (double)x[p], sum = 0;
             long best = 0;
             for (long c = 1; c < g->classes; c++)
@@ -280,10 +280,11 @@ CNNC_INLINE void CNNC_FN(cnnc_drop)(const struct cnnc_drop *g, const void *const
 {
     const uint64_t key = CNNC_FN(cnnc_mix)((uint64_t)g->seed ^ CNNC_FN(cnnc_mix)((uint64_t)*(const int64_t *)in[1]));
     const double keep = 1 - g->ratio;
+    const int64_t first = in[2] ? *(const int32_t *)in[2] * (int64_t)g->each : 0;
     long i, last;
     cnnc_split(g->n, t, &i, &last);
     for (; i < last; i++) {
-        const double u = (double)(CNNC_FN(cnnc_mix)(key ^ (uint64_t)i) >> 11) * (1.0 / 9007199254740992.0);
+        const double u = (double)(CNNC_FN(cnnc_mix)(key ^ (uint64_t)(first + i)) >> 11) * (1.0 / 9007199254740992.0);
         ((CNNC_REAL *)out[0])[i] = u < keep ? (CNNC_REAL)((double)((const CNNC_REAL *)in[0])[i] / keep) : 0;
     }
 }

@@ -56,7 +56,7 @@ struct cnnc_stages {
     struct cnnc_epilogue ep;    /* literal */
 };
 
-/* Losses and their gradients at once. in x, labels or targets, count; out losses (1), gradient of x, right answers (1, classes only),
+/* Losses and their gradients at once. in x, labels or targets, count, samples of all processes or NULL; out losses (1), gradient of x, right answers (1, classes only),
  * the answers or NULL. */
 enum cnnc_train_loss_kind { CNNC_TRAIN_CROSS_ENTROPY, CNNC_TRAIN_MSE, CNNC_TRAIN_BCE };
 struct cnnc_train_loss {
@@ -86,9 +86,10 @@ struct cnnc_take {
     long n, bytes;          /* samples, bytes of one */
 };
 
-/* Dropout: in x, step; out y. The same numbers for the same step and seed, so that the gradient takes the same way. */
+/* Dropout: in x, step, place of the first sample or NULL; out y. The same numbers for the same step, place and seed, so that the
+ * gradient takes the same way. */
 struct cnnc_drop {
-    long n;
+    long n, each;           /* elements, of a sample */
     double ratio;
     int64_t seed;
 };

@@ -40,6 +40,7 @@ void print_runtime_header(FILE *f); /* all parts, each where a macro asks for it
 uint32_t runtime_version(void);     /* a hash of their text */
 
 void emit_layers(struct emitter *e);       /* fills defines, instances, layers */
+void print_operand(struct emitter *e, struct strbuf *b, const struct tensor *t); /* a pointer to it, as C */
 void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f);
 void emit_source(struct emitter *e, struct emitter *const train[2], FILE *f); /* train: step and eval, or NULL */
 void print_share(struct emitter *e, FILE *f); /* how a layer is divided among threads */
@@ -47,6 +48,7 @@ void print_steps(struct emitter *e, FILE *f); /* the calls of all layers */
 void print_io_table(struct emitter *e, FILE *f, const char *what, struct tensor *const *list, int n);
 void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f);
 void emit_train_hooks(struct emitter *step, FILE *f); /* the end of it */
+void emit_reductions(struct emitter *step, FILE *f); /* constants about what is exchanged between processes */
 void emit_train_schedule(struct emitter *step, FILE *f);
 void emit_train_source(struct emitter *step, struct emitter *eval, FILE *f);
 bool emit_weights_c(struct emitter *e, FILE *f);    /* constants as C text */

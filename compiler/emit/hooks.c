@@ -25,6 +25,20 @@ void emit_train_hooks(struct emitter *step, FILE *f)
             u, n, n, n, n, n, n);
 }
 
+void emit_reductions(struct emitter *step, FILE *f)
+{
+    const struct graph *g = step->g;
+    int64_t bytes = 0;
+    int reductions = 0;
+    for (int i = 0; i < g->nodes; i++)
+        if (g->node[i]->op->flags & OP_REDUCES) {
+            const struct tensor *t = g->node[i]->out[0];
+            reductions++;
+            bytes += tensor_count(t) * (int64_t)dtype_size(t->dtype);
+        }
+    fprintf(f, "#define %s_REDUCTIONS %d\n#define %s_REDUCED_BYTES %lld /* of a step */\n", step->upper, reductions, step->upper, (long long)bytes);
+}
+
 void emit_train_schedule(struct emitter *step, FILE *f)
 {
     const struct schedule *s = &step->o->train.schedule;

@@ -233,7 +233,7 @@ bool operand_place(const struct emitter *e, const struct tensor *t, int *where, 
     return root->kind == T_VALUE && root->offset >= 0 && !(root->def && root->def->folded);
 }
 
-static void print_operand(struct emitter *e, struct strbuf *b, const struct tensor *t)
+void print_operand(struct emitter *e, struct strbuf *b, const struct tensor *t)
 {
     if (!t) {
         sb_add(b, "NULL");

@@ -86,10 +86,19 @@ void print_steps(struct emitter *e, FILE *f)
     for (int i = 0; i < e->g->nodes; i++) {
         const struct node *l = e->g->node[i];
         const char *threads = l->estimate < 1e-5 ? "1" : "all";
+        if (l->op->flags & OP_AWAITS)
+            fprintf(f, "    if (ctx->reduce_wait)\n        ctx->reduce_wait(ctx->team, %d);\n", (int)attr_i(l, "bucket"));
         if (l->step >= 0 && e->o->dispatch)
             fprintf(f, "    %s_do(ctx, layer[%d], %s); /* %s */\n", n, l->step, threads, e->layer[l->step]);
         else if (l->step >= 0)
             fprintf(f, "    %s_do(ctx, %s_%s, %s);\n", n, n, e->layer[l->step], threads);
+        if (l->op->flags & OP_REDUCES) {
+            struct strbuf values = {0};
+            print_operand(e, &values, l->out[0]);
+            fprintf(f, "    if (ctx->reduce_begin)\n        ctx->reduce_begin(ctx->team, %d, %s, %lld, %d);\n", (int)attr_i(l, "bucket"), values.s,
+                    (long long)tensor_count(l->out[0]), l->out[0]->dtype);
+            sb_free(&values);
+        }
     }
 }
 

@@ -18,11 +18,22 @@ static const char *upper_of(struct emitter *step) /* "LENET5" of "LENET5_TRAIN" 
     return arena_strndup(&step->arena, step->upper, strlen(step->upper) - strlen("_TRAIN"));
 }
 
-/* The inputs that the caller fills: all but the three scalars. */
+/* The inputs that the caller fills: all but the scalars. */
 static bool is_scalar_input(const struct tensor *t)
 {
-    return t->rank == 0 && (strcmp(t->name, "count") == 0 || strcmp(t->name, "step") == 0 || strcmp(t->name, "rate") == 0);
+    return t->rank == 0 && (strcmp(t->name, "count") == 0 || strcmp(t->name, "step") == 0 || strcmp(t->name, "rate") == 0 ||
+                            strcmp(t->name, "first") == 0 || strcmp(t->name, "samples") == 0);
 }
+
+/* What a process of several sets, and the hooks that add up. */
+static const char distributed_fields[] =
+    "    int32_t samples;       /* that all processes take in this step, 0: as many as this one; the loss is this one's share of their mean */\n"
+    "    int32_t first;         /* of them, before this process's own */\n"
+    "    /* Adds up n values (ONNX's type: 1 float, 11 double) of all processes, in place; the memory belongs to the hook until\n"
+    "     * reduce_wait has returned. All processes begin the same reductions in the same order. */\n"
+    "    void (*reduce_begin)(void *team, int reduction, void *values, long n, int type);\n"
+    "    void (*reduce_wait)(void *team, int reduction);\n"
+    "    void *team;\n";
 
 void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f)
 {
@@ -53,6 +64,8 @@ void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f)
     fprintf(f, "#define %s_BATCH %d\n#define %s_EPOCHS %d\n#define %s_RATE %s\n#define %s_SCHEDULE \"%s\"\n", step->upper, t->batch,
             step->upper, t->epochs, step->upper, double_text(t->rate, number), step->upper, t->schedule.kind);
     fprintf(f, "#define %s_INPUTS %d\n", step->upper, inputs);
+    if (t->distributed)
+        emit_reductions(step, f);
     fprintf(f, "#define %s_SCRATCH_BYTES %" PRId64 " /* of each thread after the first */\n", step->upper,
             MAX(step->g->scratch_bytes, eval->g->scratch_bytes));
     fprintf(f, "#define %s_ARENA_BYTES(threads) (%" PRId64 " + %s_SCRATCH_BYTES * ((size_t)(threads) - 1))\n\n", step->upper,
@@ -66,8 +79,8 @@ void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f)
             "    int32_t *answer;       /* %s_eval puts the class of each sample there; or NULL */\n"
             "    %s *parameters;\n    void *state;\n    char *arena;\n    int threads;\n"
             "    void (*parallel_for)(void *pool, int threads, void (*fn)(void *arg, int thread, int threads), void *arg);\n"
-            "    void *pool;\n    const void *const *in; /* of the call under way */\n    void *const *out;\n} %s_train_ctx;\n\n",
-            n, step->upper, real, n, real, n);
+            "%s    void *pool;\n    const void *const *in; /* of the call under way */\n    void *const *out;\n} %s_train_ctx;\n\n",
+            n, step->upper, real, n, real, t->distributed ? distributed_fields : "", n);
     fprintf(f,
             "extern const struct cnnc_parameter %s_parameters[%s_PARAMETERS];\nextern const struct cnnc_io %s_train_inputs[%s_INPUTS];\n\n"
             "/* Blocks begin at multiples of 64 bytes. The parameters keep what they hold; the state becomes zero. */\n"
@@ -94,6 +107,8 @@ static void print_call(struct emitter *e, FILE *f, const char *n, const char *fu
 {
     struct graph *g = e->g;
     fprintf(f, "%s %s(%s_train_ctx *ctx, int n)\n{\n", real, function, n);
+    if (steps && e->o->train.distributed)
+        fputs("    const int32_t first = ctx->first, samples = ctx->samples > 0 ? ctx->samples : n;\n", f);
     fprintf(f,
             "    const int32_t count = n;\n    const int64_t step = ctx->step + 1;\n    const int all = ctx->threads;\n"
             "    %s loss = 0;\n    int32_t right = 0;\n    const void *const in[] = {",

@@ -260,6 +260,7 @@ bool batch_norm_train_grad(struct graph *g, struct node *n)
 bool drop_grad(struct graph *g, struct node *n)
 {
     struct node *d = grad_node(g, n, "Drop", "grad", dy_of(g, n), n->in[1], NULL, NULL);
+    node_input(g, d, n->in[2]);
     set_attr_f(g, d, "a", attr_f(n, "a"));
     set_attr_i(g, d, "seed", attr_i(n, "seed"));
     grad_add(g, n->in[0], grad_output(g, d, n->in[0]));

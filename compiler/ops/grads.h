@@ -19,6 +19,7 @@ bool pad_grad(struct graph *g, struct node *n);
 bool conv_transpose_grad(struct graph *g, struct node *n);
 bool concat_grad(struct graph *g, struct node *n);
 bool batch_norm_train_grad(struct graph *g, struct node *n);
+bool norm_synced_grad(struct graph *g, struct node *n);
 bool drop_grad(struct graph *g, struct node *n);
 bool div_grad(struct graph *g, struct node *n);
 bool choice_grad(struct graph *g, struct node *n);

@@ -17,6 +17,8 @@ struct grad {
     const struct node **whole; /* of a tensor of whole numbers that depends on what is trained: the node that makes it */
     int tensors;
     struct tensor *count, *step, *rate;
+    struct tensor *first, *samples; /* with several processes: the place of the first sample among all, their number */
+    int buckets;
 };
 
 /* ---- what hooks call -------------------------------------------------------------------------------------------- */
@@ -25,6 +27,9 @@ struct tensor *grad_of(struct graph *g, const struct tensor *t) { return t->id <
 bool grad_needed(struct graph *g, const struct tensor *t) { return t->id < g->grad->tensors && g->grad->needed[t->id]; }
 struct tensor *grad_count(struct graph *g) { return g->grad->count; }
 struct tensor *grad_step(struct graph *g) { return g->grad->step; }
+struct tensor *grad_first(struct graph *g) { return g->grad->first; }
+int grad_bucket(struct graph *g) { return g->grad->buckets++; }
+void grad_set(struct graph *g, const struct tensor *t, struct tensor *d) { g->grad->of[t->id] = d; }
 
 struct node *grad_node(struct graph *g, const struct node *n, const char *op, const char *suffix, struct tensor *a, struct tensor *b,
                        struct tensor *c, struct tensor *d)
@@ -128,17 +133,27 @@ static struct tensor *alias(struct graph *g, struct node *n, struct tensor *stat
     return t;
 }
 
-static void training_mode(struct graph *g, double ratio)
+static bool training_mode(struct graph *g, const struct train *t)
 {
+    const double ratio = t->dropout;
+    int added = 0;
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         if (is(n, "BatchNormalization") && n->in[3]->kind == T_STATE) {
-            struct node *m = instead(g, n, "BatchNormTrain");
+            if (t->distributed && !t->sync_bn)
+                return node_error(g, n, "the batch norms of several processes would each see its own part of the batch: --sync-bn lets "
+                                        "them exchange their statistics");
+            struct node *m = instead(g, n, t->sync_bn ? "NormSynced" : "BatchNormTrain");
             for (int k = 0; k < 5; k++)
                 node_input(g, m, n->in[k]);
             node_input(g, m, g->grad->count);
             set_attr_f(g, m, "epsilon", attr_f(n, "epsilon"));
             set_attr_f(g, m, "a", attr_f(n, "momentum"));
+            if (t->sync_bn) {
+                sync_batch_norm(g, m);
+                i++;
+                added++;
+            }
             struct tensor *y = grad_output(g, m, n->out[0]);
             grad_output(g, m, n->in[3]);
             grad_output(g, m, n->in[3]);
@@ -157,12 +172,14 @@ static void training_mode(struct graph *g, double ratio)
             struct node *m = instead(g, n, "Drop");
             node_input(g, m, n->in[0]);
             node_input(g, m, g->grad->step);
+            node_input(g, m, g->grad->first);
             set_attr_f(g, m, "a", ratio > 0 ? ratio : attr_f(n, "ratio"));
-            set_attr_i(g, m, "seed", (int64_t)(g->seed + (uint64_t)i));
+            set_attr_i(g, m, "seed", (int64_t)(g->seed + (uint64_t)(i - added)));
             replace_tensor(g, n->out[0], grad_output(g, m, n->out[0]));
             node_remove(g, n);
         }
     }
+    return true;
 }
 
 /* Samples past the count are zeros, whatever the caller's memory holds. */
@@ -235,6 +252,7 @@ static bool append_losses(struct graph *g, const struct train *t, struct tensor 
         node_input(g, n, x);
         node_input(g, n, target);
         node_input(g, n, g->grad->count);
+        node_input(g, n, g->grad->samples);
         set_attr_i(g, n, "kind", kind);
         set_attr_f(g, n, "a", l->weight);
         set_attr_f(g, n, "b", t->smoothing);
@@ -459,8 +477,17 @@ bool pass_grad(struct graph *g, struct options *o)
     grad.count = scalar_input(g, "count", DT_I32);
     grad.step = scalar_input(g, "step", DT_I64);
     grad.rate = scalar_input(g, "rate", t->in_double ? DT_F64 : DT_F32);
+    if (t->distributed && t->accumulate > 1) {
+        diag_error_at(g->diag, o->input, "--distributed does not go with accumulate yet");
+        return false;
+    }
+    if (t->distributed && !t->evaluates) {
+        grad.first = scalar_input(g, "first", DT_I32);
+        grad.samples = scalar_input(g, "samples", DT_I32);
+    }
+    bool ok = true;
     if (!t->evaluates)
-        training_mode(g, t->dropout);
+        ok = training_mode(g, t);
     take_samples(g, inputs);
     const int forward = g->nodes;
     grad.tensors = g->tensors;
@@ -469,7 +496,7 @@ bool pass_grad(struct graph *g, struct options *o)
     grad.whole = xcalloc((size_t)g->tensors + 1, sizeof *grad.whole);
     find_needed(g);
     struct tensor *loss = NULL, *right = NULL, *answer = NULL;
-    bool ok = append_losses(g, t, &loss, &right, &answer);
+    ok = ok && append_losses(g, t, &loss, &right, &answer);
     for (int i = 0; i < g->outputs; i++)
         g->output[i]->is_output = false;
     g->outputs = 0;
@@ -483,6 +510,8 @@ bool pass_grad(struct graph *g, struct options *o)
         }
         if (!t->evaluates && (ok = backward(g, forward))) {
             warn_of_untrained(g);
+            if (t->distributed)
+                distribute_gradients(g);
             append_updates(g, t);
         }
     }

@@ -15,7 +15,7 @@ void progress_begin(const struct run *r)
 
 void progress_show(const struct run *r)
 {
-    const int terminal = isatty(1);
+    const int terminal = isatty(1) && r->ranks == 1; /* mpirun gives one where there is none */
     const double t = now();
     if (t - shown < (terminal ? 0.1 : 60))
         return;
@@ -33,8 +33,8 @@ void progress_show(const struct run *r)
     fflush(stdout);
 }
 
-void progress_clear(void)
+void progress_clear(const struct run *r)
 {
-    if (isatty(1))
+    if (isatty(1) && r->ranks == 1)
         printf("\r\033[K");
 }

@@ -64,7 +64,7 @@ int weights_read(struct run *r, const char *path);
 /* progress.c: a bar on a terminal, else a line now and then. */
 void progress_begin(const struct run *r);
 void progress_show(const struct run *r);
-void progress_clear(void);
+void progress_clear(const struct run *r);
 
 /* log.c, curve.c: log.csv and curve.svg of the epochs so far. 0, or -1 after a message. */
 int log_write(const struct run *r, int epochs);

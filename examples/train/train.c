@@ -143,9 +143,10 @@ static int train_epoch(struct run *r)
         const int64_t left = r->train.n - r->done, whole = (int64_t)r->ranks * C(_TRAIN_BATCH);
         const int n = F(_next_batch)(&r->net, r);
         r->net.rate = (float)F(_learning_rate)(r, (double)r->epoch + (double)r->done / (double)r->train.n);
-        team_samples(&r->net, (int)(left < whole ? left : whole));
-        const double loss = (double)F(_train_step)(&r->net, n);
-        double sum[4] = {n > 0 ? loss * n : 0, n > 0 ? r->net.right : 0, n, asked_to_stop};
+        const int all = (int)(left < whole ? left : whole);
+        team_samples(&r->net, all);
+        const double loss = (double)F(_train_step)(&r->net, n); /* its share of the mean over all */
+        double sum[4] = {loss * all, r->net.right, n, asked_to_stop};
         team_sum(sum, 4);
         r->loss += sum[0];
         r->right += sum[1];
@@ -186,7 +187,7 @@ static int end_epoch(struct run *r)
     const int ends = F(_end_of_epoch)(&r->net, r, (int)r->epoch, e->loss, e->validation_loss);
     if (!is_first(r))
         return ends;
-    progress_clear();
+    progress_clear(r);
     printf("epoch %2d  loss %.4f  accuracy %.2f%%  validation loss %.4f  accuracy %.2f%%%s  %.1f s\n", (int)r->epoch, e->loss,
            100 * e->accuracy, e->validation_loss, 100 * e->validation_accuracy, better ? " *" : "  ", e->seconds);
     fflush(stdout);
@@ -229,7 +230,7 @@ static int train(struct run *r)
         const int status = train_epoch(r);
         if (status == 0) {
             if (is_first(r)) {
-                progress_clear();
+                progress_clear(r);
                 printf("stopped; the same command goes on from here\n");
             }
             return 0;
