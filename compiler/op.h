@@ -40,7 +40,10 @@ enum op_flags {
     OP_DEQUANTIZES = 2048, /* DequantizeLinear: the way back */
     OP_INTEGER = 4096,     /* its operands are quantised tensors, scales and zero points: pass quantize calls `quantize` */
     OP_REDUCES = 8192,     /* output 0 is added up over all processes: reduction `bucket` begins after the node */
-    OP_AWAITS = 16384      /* and has ended before this one */
+    OP_AWAITS = 16384,     /* and has ended before this one */
+    OP_PERMUTES = 32768, /* output is input 0's elements in another order */
+    OP_IDENTITY = 65536, /* the result is input 0 */
+    OP_TRAINING = 131072 /* outside training the result is input 0 */
 };
 
 /* A quantised tensor: real value = (q - zero) * scale. As an operand q is NULL where that is a float. As the result wanted: q is NULL, scale
@@ -145,6 +148,12 @@ struct op {
     /* canonicalise: puts simpler nodes in the place of this one (Mean of three: two Adds and a Div) and removes it. True
      * if it did. NULL: every node of this operator is one that kernels know. */
     bool (*expand)(struct graph *g, struct node *n);
+    /* simplify, for inference only: puts fewer or cheaper nodes in the place of this one, or takes a neighbour's work into itself
+     * (a border into a convolution's padding, a factor into its weights). True if the graph changed. */
+    bool (*simplify)(struct graph *g, struct node *n);
+    /* Each channel of the result is a product with a part of the weights (input 1) plus a bias (input 2, may be absent): which axis of the
+     * weights counts the channels (of one of *groups groups). False: not so with these attributes. */
+    bool (*channel_axis)(const struct node *n, int *axis, int64_t *groups);
     /* The stage of an epilogue that does this node's work on the value that arrives through its input `value`. Tensors
      * that the stage reads go to operand[] (s->inputs of them; it may make constants); first_input is the caller's. */
     bool (*as_stage)(struct graph *g, const struct node *n, int value, struct stage *s, struct tensor *operand[2]);

@@ -118,5 +118,6 @@ void tensor_forget(struct tensor *t);                        /* data that a tens
 bool fold_evaluate(struct graph *g, struct node *n);         /* outputs from the inputs' data; false if no kernel can */
 void tensor_release(struct tensor *t);                       /* what tensor_value computed may go */
 bool fold_small(struct graph *g, struct node *n);            /* true if the node's outputs are constants now */
+bool fold_parameters(struct graph *g, struct node *n);       /* the same, of parameters too whose values are known */
 
 #endif

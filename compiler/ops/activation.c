@@ -244,7 +244,7 @@ static void no_cost(const struct node *n, struct cost *c)
 
 const struct op op_identity = {
     .onnx = "Identity", .net = "identity", .doc = "its operand",
-    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_ELEMENTWISE | OP_UNARY | OP_VIEW,
+    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_ELEMENTWISE | OP_UNARY | OP_VIEW | OP_IDENTITY,
     .infer = identity_infer, .cost = no_cost, .grad = view_grad, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS,
 };
 
@@ -292,6 +292,6 @@ static const struct attr_def dropout_attrs[] = {
 const struct op op_dropout = {
     .onnx = "Dropout", .net = "dropout", .doc = "nothing in inference; in training some values become 0",
     .attrs = dropout_attrs, .nattrs = COUNT(dropout_attrs), .min_in = 1, .max_in = 3, .net_in = 1, .max_out = 2,
-    .flags = OP_ELEMENTWISE | OP_UNARY, .infer = dropout_infer, .cost = no_cost, .expand = dropout_expand,
+    .flags = OP_ELEMENTWISE | OP_UNARY | OP_TRAINING, .infer = dropout_infer, .cost = no_cost, .expand = dropout_expand,
     .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS,
 };

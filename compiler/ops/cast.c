@@ -63,6 +63,32 @@ static const struct kernel cast_kernels[] = {
      .fill = elementwise_fill, .cost = elementwise_cost, .name_of = cast_name, .run = cast_run},
 };
 
+/* Where the types are known it is a Cast, or nothing. */
+static bool cast_like_expand(struct graph *g, struct node *n)
+{
+    struct node *cast = node_insert_before(g, n, op_by_onnx("Cast"), n->name);
+    node_input(g, cast, n->in[0]);
+    set_attr_i(g, cast, "to", n->out[0]->dtype);
+    set_attr_i(g, cast, "saturate", attr_i(n, "saturate"));
+    set_attr_s(g, cast, "round_mode", attr_s(n, "round_mode"));
+    node_output(g, cast, unique_name(g, n->name));
+    if (!infer_same_as_input(g, cast))
+        return false;
+    cast->out[0]->dtype = n->out[0]->dtype;
+    memcpy(cast->out[0]->extent, n->out[0]->extent, sizeof n->out[0]->extent);
+    drop_output(g, n, cast, n->out[0]);
+    return true;
+}
+
+static bool cast_expand(struct graph *g, struct node *n)
+{
+    if (n->in[0]->dtype != n->out[0]->dtype || n->out[0]->is_output)
+        return false;
+    replace_tensor(g, n->out[0], n->in[0]);
+    node_remove(g, n);
+    return true;
+}
+
 /* ---- the operators ---------------------------------------------------------------------------------------------- */
 
 static bool cast_infer(struct graph *g, struct node *n)
@@ -107,11 +133,12 @@ static const struct attr_def cast_like_attrs[] = {
 const struct op op_cast = {
     .onnx = "Cast", .net = "cast", .doc = "its operand in another element type",
     .attrs = cast_attrs, .nattrs = COUNT(cast_attrs), .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1,
-    .flags = OP_ELEMENTWISE | OP_UNARY, .params = cast_params, .infer = cast_infer, .grad = cast_grad, .cost = elementwise_flops, .kernels = cast_kernels,
+    .flags = OP_ELEMENTWISE | OP_UNARY, .params = cast_params, .infer = cast_infer, .expand = cast_expand, .grad = cast_grad, .cost = elementwise_flops, .kernels = cast_kernels,
     .nkernels = COUNT(cast_kernels),
 };
 const struct op op_cast_like = {
     .onnx = "CastLike", .net = "cast_like", .doc = "its operand in the element type of another",
     .attrs = cast_like_attrs, .nattrs = COUNT(cast_like_attrs), .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1,
-    .infer = cast_infer, .grad = cast_grad, .cost = elementwise_flops, .kernels = cast_kernels, .nkernels = COUNT(cast_kernels),
+    .infer = cast_infer, .expand = cast_like_expand, .grad = cast_grad,
+    .cost = elementwise_flops, .kernels = cast_kernels, .nkernels = COUNT(cast_kernels),
 };

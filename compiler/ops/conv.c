@@ -6,6 +6,7 @@
 #include "conv_kernels.h"
 #include "grads.h"
 #include "qhooks.h"
+#include "shared.h"
 
 const struct attr_def conv_attrs[CONV_ATTRS] = {
     {NULL, "filters", A_INT, AT_POS | AT_NET | AT_POSITIVE, 0, NULL, "number of output channels"},
@@ -148,11 +149,37 @@ static void conv_cost(const struct node *n, struct cost *c)
     c->macs = tensor_count(y) * (n->in[0]->dim[1] / MAX(1, attr_i(n, "group"))) * taps(n);
 }
 
+static bool conv_channels(const struct node *n, int *axis, int64_t *groups)
+{
+    (void)n;
+    *axis = 0;
+    *groups = 1;
+    return true;
+}
+
+/* A border of zeros around the planes is padding. */
+static bool conv_simplify(struct graph *g, struct node *n)
+{
+    int64_t pads[6];
+    double value;
+    struct tensor *x = plane_border(n->in[0], pads, &value);
+    const int spatial = n->in[0]->rank - 2;
+    if (!x || value != 0)
+        return false;
+    for (int i = 0; i < 2 * spatial; i++)
+        pads[i] += attr_at(n, "pads", i, 0);
+    set_attr_ints(g, n, "pads", 2 * spatial, pads);
+    node_takes_over(g, n, n->in[0]->def);
+    node_set_input(g, n, 0, x);
+    return true;
+}
+
 const struct op op_conv = {
     .onnx = "Conv", .net = "conv", .doc = "convolution",
     .attrs = conv_attrs, .nattrs = COUNT(conv_attrs),
     .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
     .params = conv_params, .infer = conv_infer, .cost = conv_cost, .grad = conv_grad, .quantize = conv_quantize,
+    .simplify = conv_simplify, .channel_axis = conv_channels,
     .kernels = conv_kernels, .nkernels = CONV_KERNELS,
 };
 
@@ -240,10 +267,18 @@ static void transpose_cost(const struct node *n, struct cost *c)
     c->macs = tensor_count(n->in[0]) * (n->out[0]->dim[1] / MAX(1, attr_i(n, "group"))) * taps(n);
 }
 
+static bool transpose_channels(const struct node *n, int *axis, int64_t *groups)
+{
+    *axis = 1;
+    *groups = attr_i(n, "group");
+    return true;
+}
+
 const struct op op_conv_transpose = {
     .onnx = "ConvTranspose", .net = "conv_transpose", .net_aliases = "deconv", .doc = "transposed convolution",
     .attrs = transpose_attrs, .nattrs = COUNT(transpose_attrs),
     .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
     .params = conv_params, .infer = transpose_infer, .grad = conv_transpose_grad, .cost = transpose_cost,
+    .channel_axis = transpose_channels,
     .kernels = conv_transpose_kernels, .nkernels = CONV_TRANSPOSE_KERNELS,
 };

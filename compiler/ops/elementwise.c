@@ -1,5 +1,6 @@
 /* Arithmetic, comparisons, logic, bits and functions of single elements. */
 #include "elementwise_rows.h"
+#include "fold_bn.h"
 #include "grads.h"
 #include "qhooks.h"
 
@@ -143,6 +144,36 @@ bool binary_stage(struct graph *g, const struct node *n, int value, struct stage
     return true;
 }
 
+static struct tensor *of_constant(struct graph *g, struct node *before, const char *op, struct tensor *t)
+{
+    struct node *n = node_insert_before(g, before, op_by_onnx(op), t->name);
+    node_input(g, n, t);
+    struct tensor *y = node_output(g, n, unique_name(g, t->name));
+    return infer_broadcast(g, n) && (y->dtype = t->dtype) ? y : NULL;
+}
+
+/* A factor or a summand per channel goes into the weights of a layer before it. */
+static bool binary_simplify(struct graph *g, struct node *n)
+{
+    const char *op = n->op->onnx;
+    const bool add = strcmp(op, "Add") == 0, sub = strcmp(op, "Sub") == 0, div = strcmp(op, "Div") == 0;
+    for (int value = 0; value < 2; value++) {
+        struct tensor *x = n->in[value], *c = n->in[1 - value], *operand[4] = {NULL};
+        if (x->dtype != DT_F32 || !x->def || !x->def->op->channel_axis || (div && value == 1) || !(c = per_channel(g, c, x)) || !c->data)
+            continue;
+        if (div || (sub && value == 0))
+            c = of_constant(g, x->def, div ? "Reciprocal" : "Neg", c);
+        if (!c)
+            return false;
+        if (sub && value == 1)
+            operand[0] = filled(g, n->name, 1, -1);
+        operand[add || sub] = c;
+        if (fold_affine(g, n, value, operand, 0))
+            return true;
+    }
+    return false;
+}
+
 /* ---- the table -------------------------------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -155,10 +186,10 @@ bool binary_stage(struct graph *g, const struct node *n, int value, struct stage
 #define BINARY(symbol, onnx, net, aliases, flags, doc) ROW(symbol, onnx, net, aliases, flags, 2, 2, doc, .expand = elementwise_expand)
 #define WITH_ATTRS(table) .attrs = table, .nattrs = COUNT(table)
 
-ROW(op_add, "Add", "add", NULL, OP_COMMUTATIVE, 2, 2, "a + b, broadcast", .grad = add_grad, .quantize = add_quantize, .as_stage = binary_stage, .expand = elementwise_expand);
-ROW(op_sub, "Sub", "sub", "subtract", 0, 2, 2, "a - b, broadcast", .grad = sub_grad, .quantize = sub_quantize, .as_stage = binary_stage, .expand = elementwise_expand);
-ROW(op_mul, "Mul", "mul", "multiply", OP_COMMUTATIVE, 2, 2, "a * b, broadcast", .grad = mul_grad, .quantize = mul_quantize, .as_stage = binary_stage, .expand = elementwise_expand);
-ROW(op_div, "Div", "div", "divide", 0, 2, 2, "a / b, broadcast; integers are truncated", .grad = div_grad, .as_stage = binary_stage, .expand = elementwise_expand);
+ROW(op_add, "Add", "add", NULL, OP_COMMUTATIVE, 2, 2, "a + b, broadcast", .grad = add_grad, .quantize = add_quantize, .as_stage = binary_stage, .simplify = binary_simplify, .expand = elementwise_expand);
+ROW(op_sub, "Sub", "sub", "subtract", 0, 2, 2, "a - b, broadcast", .grad = sub_grad, .quantize = sub_quantize, .as_stage = binary_stage, .simplify = binary_simplify, .expand = elementwise_expand);
+ROW(op_mul, "Mul", "mul", "multiply", OP_COMMUTATIVE, 2, 2, "a * b, broadcast", .grad = mul_grad, .quantize = mul_quantize, .as_stage = binary_stage, .simplify = binary_simplify, .expand = elementwise_expand);
+ROW(op_div, "Div", "div", "divide", 0, 2, 2, "a / b, broadcast; integers are truncated", .grad = div_grad, .as_stage = binary_stage, .simplify = binary_simplify, .expand = elementwise_expand);
 ROW(op_max, "Max", "max", "maximum", OP_COMMUTATIVE, 1, -1, "largest of its operands, broadcast", .grad = choice_grad, .expand = variadic_expand);
 ROW(op_min, "Min", "min", "minimum", OP_COMMUTATIVE, 1, -1, "smallest of its operands, broadcast", .grad = choice_grad, .expand = variadic_expand);
 ROW(op_sum, "Sum", "sum", NULL, OP_COMMUTATIVE, 1, -1, "sum of its operands, broadcast", .grad = add_grad, .expand = variadic_expand);

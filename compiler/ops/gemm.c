@@ -2,6 +2,7 @@
 #include "gemm_kernels.h"
 #include "grads.h"
 #include "qhooks.h"
+#include "rearrange.h"
 
 #define GEMM_TYPES (TYPES_FLOAT | TYPE(DT_I32) | TYPE(DT_I64) | TYPE(DT_U32) | TYPE(DT_U64))
 
@@ -61,6 +62,13 @@ static void gemm_cost(const struct node *n, struct cost *c)
     /* after selection the operand may be what was flattened: count its elements */
     c->macs = n->out[0]->dim[0] ? tensor_count(n->in[0]) / n->out[0]->dim[0] * tensor_count(n->out[0]) : 0;
     c->flops = 0;
+}
+
+static bool gemm_channels(const struct node *n, int *axis, int64_t *groups)
+{
+    *axis = attr_i(n, "transB") ? 0 : 1;
+    *groups = 1;
+    return attr_f(n, "beta") == 1; /* alpha is a factor of the product: the fold's goes on top */
 }
 
 /* ---- MatMul ----------------------------------------------------------------------------------------------------- */
@@ -126,7 +134,7 @@ const struct op op_gemm = {
     .onnx = "Gemm", .net = "dense", .net_aliases = "linear|fc|fully_connected", .doc = "x times a learned matrix, plus a bias",
     .attrs = gemm_attrs, .nattrs = COUNT(gemm_attrs), .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
     .params = dense_params, .infer = gemm_infer, .grad = gemm_grad, .quantize = gemm_quantize, .cost = gemm_cost, .kernels = gemm_kernels,
-    .nkernels = GEMM_KERNELS,
+    .simplify = gemm_simplify, .channel_axis = gemm_channels, .nkernels = GEMM_KERNELS,
 };
 const struct op op_matmul = {
     .onnx = "MatMul", .net = "matmul", .doc = "product of two matrices, or stacks of them",

@@ -1,6 +1,8 @@
 /* Concat, Split, Pad and what else joins, cuts or frames tensors. */
 #include "generic.h"
 #include "grads.h"
+#include "rearrange.h"
+#include "shared.h"
 
 #include "../../runtime/col2im.h"
 #include "../../runtime/move.h"
@@ -9,6 +11,8 @@ GEOMETRY(concat, FIELD_LIT(struct cnnc_concat, size, F_INT), FIELD_LIT(struct cn
          FIELD(struct cnnc_concat, outer, F_LONG), FIELD_ARRAY(struct cnnc_concat, inner, F_LONG, CNNC_MOVE_PARTS));
 RUN(concat)
 RUN(split_parts)
+
+extern const struct op op_pad;
 
 /* ---- Concat ----------------------------------------------------------------------------------------------------- */
 
@@ -100,7 +104,8 @@ static const struct kernel concat_kernels[] = {
 };
 const struct op op_concat = {
     .onnx = "Concat", .net = "concat", .doc = "tensors joined along an axis", .attrs = concat_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .flags = OP_MOVES, .params = concat_params, .infer = concat_infer, .grad = concat_grad, .kernels = concat_kernels, .nkernels = COUNT(concat_kernels),
+    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .flags = OP_MOVES, .params = concat_params, .infer = concat_infer, .grad = concat_grad, .simplify = concat_simplify,
+    .kernels = concat_kernels, .nkernels = COUNT(concat_kernels),
 };
 
 /* ---- Split ------------------------------------------------------------------------------------------------------ */
@@ -267,6 +272,48 @@ static bool pad_infer(struct graph *g, struct node *n)
     return true;
 }
 
+/* The constant that the border holds; false if it is none that is known. */
+static bool border_value(const struct node *n, double *value)
+{
+    const struct tensor *v = input(n, 2);
+    *value = 0;
+    if (strcmp(attr_s(n, "mode"), "constant") != 0 || (v && (!v->data || tensor_count(v) != 1)))
+        return false;
+    if (v)
+        *value = const_element(v, 0);
+    return true;
+}
+
+struct tensor *plane_border(const struct tensor *t, int64_t pads[6], double *value)
+{
+    const struct node *n = t->def;
+    int64_t before[MAX_RANK], after[MAX_RANK];
+    if (!n || n->op != &op_pad || t->rank < 3 || t->rank > 5 || !border_value(n, value) || !pad_widths(n, before, after) || before[0] ||
+        after[0] || before[1] || after[1])
+        return NULL;
+    for (int i = 2; i < t->rank; i++) {
+        if (before[i] < 0 || after[i] < 0)
+            return NULL;
+        pads[i - 2] = before[i];
+        pads[t->rank - 2 + i - 2] = after[i];
+    }
+    return n->in[0];
+}
+
+/* No border at all. */
+static bool pad_simplify(struct graph *g, struct node *n)
+{
+    int64_t before[MAX_RANK], after[MAX_RANK];
+    if (!pad_widths(n, before, after) || n->out[0]->is_output)
+        return false;
+    for (int i = 0; i < n->in[0]->rank; i++)
+        if (before[i] || after[i])
+            return false;
+    replace_tensor(g, n->out[0], n->in[0]);
+    node_remove(g, n);
+    return true;
+}
+
 static void pad_fill_with(const struct node *n, const int64_t *before, int mode, struct cnnc_pad *p)
 {
     const struct tensor *x = n->in[0], *y = n->out[0];
@@ -290,7 +337,8 @@ static void pad_fill(const struct node *n, void *geometry, const struct target *
 static const struct kernel pad_kernels[] = {KERNEL(pad, "move.h", pad, pad_fill)};
 const struct op op_pad = {
     .onnx = "Pad", .net = "pad", .doc = "a border around each plane", .attrs = pad_attrs, .nattrs = COUNT(pad_attrs),
-    .min_in = 2, .max_in = 4, .net_in = 1, .max_out = 1, .params = pad_params, .infer = pad_infer, .grad = pad_grad, .kernels = pad_kernels,
+    .min_in = 2, .max_in = 4, .net_in = 1, .max_out = 1, .params = pad_params, .infer = pad_infer, .grad = pad_grad, .simplify = pad_simplify,
+    .kernels = pad_kernels,
     .nkernels = 1,
 };
 

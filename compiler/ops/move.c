@@ -1,6 +1,7 @@
 /* Operators that copy elements between regular patterns of places. */
 #include "generic.h"
 #include "grads.h"
+#include "rearrange.h"
 
 #include "../../runtime/move.h"
 
@@ -51,7 +52,7 @@ static void pattern_fill(const struct node *n, const struct pattern *p, void *ge
 static const struct attr_def transpose_attrs[] = {
     {"perm", "perm", A_INTS, AT_POS, 0, NULL, "which input axis becomes each output axis (reversed)"}};
 
-static int64_t perm_at(const struct node *n, int i) { return attr_at(n, "perm", i, n->in[0]->rank - 1 - i); }
+#define perm_at transpose_axis_of
 
 static bool transpose_infer(struct graph *g, struct node *n)
 {
@@ -87,7 +88,8 @@ static void transpose_fill(const struct node *n, void *geometry, const struct ta
 STRIDED(transpose);
 const struct op op_transpose = {
     .onnx = "Transpose", .net = "transpose", .doc = "axes in another order", .attrs = transpose_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = transpose_grad, .infer = transpose_infer, ONE_KERNEL(transpose),
+    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES | OP_PERMUTES, .grad = transpose_grad, .infer = transpose_infer, .simplify = transpose_simplify,
+    ONE_KERNEL(transpose),
 };
 
 /* ---- Slice ------------------------------------------------------------------------------------------------------ */
@@ -169,6 +171,63 @@ static bool slice_infer(struct graph *g, struct node *n)
     return true;
 }
 
+/* The part of x that first, step and dim say, in the place of n. */
+static bool becomes_slice(struct graph *g, struct node *n, struct tensor *x, const int64_t *first, const int64_t *step, const int64_t *dim)
+{
+    int64_t v[4][MAX_RANK];
+    for (int i = 0; i < x->rank; i++) {
+        v[0][i] = first[i];
+        v[1][i] = first[i] + (dim[i] - 1) * step[i] + (step[i] > 0 ? 1 : -1);
+        v[1][i] = v[1][i] < 0 ? -x->dim[i] - 1 : v[1][i]; /* before the first */
+        v[2][i] = i;
+        v[3][i] = step[i];
+    }
+    node_set_input(g, n, 0, x);
+    for (int i = 0; i < 4; i++)
+        node_set_input(g, n, i + 1, tensor_i64(g, unique_name(g, n->name), x->rank, v[i]));
+    return true;
+}
+
+/* A part of a part is a part; every second row and column is a pooling with a window of one. */
+static bool slice_simplify(struct graph *g, struct node *n)
+{
+    int64_t first[MAX_RANK], step[MAX_RANK], dim[MAX_RANK], one[3] = {1, 1, 1};
+    struct tensor *x = n->in[0];
+    struct node *before = x->def;
+    if (!slice_plan(n, first, step, dim) || tensor_count(n->out[0]) == 0)
+        return false;
+    if (before && before->op == n->op && x->users == 1 && !x->is_output) {
+        int64_t f[MAX_RANK], s[MAX_RANK], d[MAX_RANK];
+        if (!slice_plan(before, f, s, d))
+            return false;
+        for (int i = 0; i < x->rank; i++) {
+            f[i] += first[i] * s[i];
+            s[i] *= step[i];
+        }
+        node_takes_over(g, n, before);
+        return becomes_slice(g, n, before->in[0], f, s, dim);
+    }
+    if (n->out[0]->users == 1 && n->out[0]->user[0]->op == n->op && !n->out[0]->is_output)
+        return false; /* the next one takes this along */
+    bool strided = false, fits = x->dtype == DT_F32 && x->rank >= 3 && x->rank <= 5 && dim[0] == x->dim[0] && dim[1] == x->dim[1] &&
+                                 step[0] == 1 && step[1] == 1;
+    for (int i = 2; i < x->rank && fits; i++) { /* the pooling ends where no further window fits */
+        fits = first[i] == 0 && step[i] >= 1 && dim[i] == (x->dim[i] - 1) / step[i] + 1;
+        strided |= step[i] > 1;
+    }
+    if (!fits || !strided)
+        return false;
+    struct node *pool = node_insert_before(g, n, op_by_onnx("AveragePool"), n->name);
+    set_attr_ints(g, pool, "kernel_shape", x->rank - 2, one);
+    set_attr_ints(g, pool, "strides", x->rank - 2, step + 2);
+    node_input(g, pool, x);
+    node_output(g, pool, unique_name(g, n->name));
+    if (!pool->op->infer(g, pool))
+        return false;
+    drop_output(g, n, pool, n->out[0]);
+    return true;
+}
+
 static void slice_fill(const struct node *n, void *geometry, const struct target *target)
 {
     (void)target;
@@ -186,7 +245,8 @@ static void slice_fill(const struct node *n, void *geometry, const struct target
 STRIDED(slice);
 const struct op op_slice = {
     .onnx = "Slice", .net = "slice", .doc = "a part of a tensor", .attrs = slice_attrs, .nattrs = COUNT(slice_attrs),
-    .min_in = 3, .max_in = 5, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = slice_grad, .params = slice_params, .infer = slice_infer, ONE_KERNEL(slice),
+    .min_in = 3, .max_in = 5, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = slice_grad, .params = slice_params, .infer = slice_infer, .simplify = slice_simplify,
+    ONE_KERNEL(slice),
 };
 
 /* ---- Expand, Tile ----------------------------------------------------------------------------------------------- */

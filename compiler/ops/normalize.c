@@ -1,4 +1,5 @@
 /* Normalisation: over batches, layers, groups of channels, single channels, neighbouring channels, vectors. */
+#include "fold_bn.h"
 #include "grads.h"
 #include "normalize_kernels.h"
 
@@ -87,6 +88,12 @@ static bool batchnorm_stage(struct graph *g, const struct node *n, int value, st
     free(scale);
     free(bias);
     return true;
+}
+
+/* With known statistics it goes into the weights of a layer before it. */
+static bool batchnorm_simplify(struct graph *g, struct node *n)
+{
+    return !attr_i(n, "training_mode") && fold_affine(g, n, 0, n->in + 1, attr_f(n, "epsilon"));
 }
 
 /* ---- building blocks of expansions -------------------------------------------------------------------------------- */
@@ -336,7 +343,8 @@ const struct op op_batchnorm = {
     .onnx = "BatchNormalization", .net = "batchnorm", .net_aliases = "batch_norm|bn",
     .doc = "channels normalised by running statistics", ATTRS(batchnorm_attrs), .min_in = 5, .max_in = 5, .net_in = 1,
     .max_out = 3, .params = batchnorm_params, .infer = batchnorm_infer, .cost = normalize_cost,
-    .expand = batchnorm_expand, .grad = batchnorm_grad, .as_stage = batchnorm_stage, .kernels = batchnorm_kernels, .nkernels = BATCHNORM_KERNELS,
+    .expand = batchnorm_expand, .simplify = batchnorm_simplify, .grad = batchnorm_grad, .as_stage = batchnorm_stage,
+    .kernels = batchnorm_kernels, .nkernels = BATCHNORM_KERNELS,
 };
 const struct op op_layernorm = {
     .onnx = "LayerNormalization", .net = "layernorm", .net_aliases = "layer_norm",

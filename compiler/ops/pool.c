@@ -3,6 +3,7 @@
 #include "qhooks.h"
 #include "shared.h"
 
+#include <math.h>
 #include <string.h>
 
 #define CNNC_FN(name) name
@@ -139,6 +140,49 @@ static bool adaptive_expand(struct graph *g, struct node *n)
     now->span = y->span;
     replace_tensor(g, n->out[0], now);
     node_remove(g, n);
+    return true;
+}
+
+/* No element is less than 0: a ReLU, or a Clip from 0 on. */
+static bool is_nonnegative(struct graph *g, const struct tensor *t)
+{
+    struct stage s = {0};
+    struct tensor *operand[2];
+    return t->def && t->def->op->as_stage && t->def->op->flags & OP_UNARY && t->def->op->as_stage(g, t->def, 0, &s, operand) &&
+           s.op == CNNC_ST_CLAMP && s.a >= 0;
+}
+
+/* A border that a pooling would make itself: zeros that an average counts; what is never the largest. */
+static bool pool_simplify(struct graph *g, struct node *n)
+{
+    int64_t pads[6];
+    double value;
+    if (n->nout > 1 && (!n->out[1] || (!n->out[1]->users && !n->out[1]->is_output))) { /* indices that nobody reads */
+        if (n->out[1])
+            n->out[1]->def = NULL;
+        n->nout = 1;
+        return true;
+    }
+    struct tensor *x = plane_border(n->in[0], pads, &value);
+    const int spatial = n->in[0]->rank - 2;
+    const bool average = pool_op(n) != CNNC_POOL_MAX;
+    bool padded = false;
+    for (int i = 0; i < 2 * spatial && i < 6; i++)
+        padded |= attr_at(n, "pads", i, 0) != 0;
+    if (!x || attr_i(n, "ceil_mode") || n->nout > 1 || (average ? value != 0 || (padded && !attr_i(n, "count_include_pad")) : padded))
+        return false;
+    if (!average && !(value == -(double)INFINITY || (value <= 0 && is_nonnegative(g, x))))
+        return false;
+    for (int i = 0; i < 2 * spatial; i++) { /* a window that lies in the border altogether has no largest value */
+        pads[i] += attr_at(n, "pads", i, 0);
+        if (pads[i] >= attr_at(n, "kernel_shape", i % spatial, 1) || attr_at(n, "dilations", i % spatial, 1) != 1)
+            return false;
+    }
+    set_attr_ints(g, n, "pads", 2 * spatial, pads);
+    if (average)
+        set_attr_i(g, n, "count_include_pad", 1);
+    node_takes_over(g, n, n->in[0]->def);
+    node_set_input(g, n, 0, x);
     return true;
 }
 
@@ -351,10 +395,10 @@ static const struct attr_def adaptive_attrs[] = {
 
 const struct op op_max_pool = {
     .onnx = "MaxPool", .net = "maxpool", .net_aliases = "max_pool", .doc = "largest value of each window", .min_in = 1,
-    .max_in = 1, .net_in = 1, .max_out = 2, .flags = OP_MOVES, .cost = pool_cost, .grad = max_pool_grad, .kernels = pool_kernels,
+    .max_in = 1, .net_in = 1, .max_out = 2, .flags = OP_MOVES, .cost = pool_cost, .grad = max_pool_grad, .simplify = pool_simplify, .kernels = pool_kernels,
     .nkernels = COUNT(pool_kernels), WINDOWS(max_pool_attrs),
 };
-POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", .grad = average_pool_grad, .max_out = 1, .quantize = average_pool_quantize, WINDOWS(average_pool_attrs));
+POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", .grad = average_pool_grad, .simplify = pool_simplify, .max_out = 1, .quantize = average_pool_quantize, WINDOWS(average_pool_attrs));
 POOL(op_sum_pool, "SumPool", "sumpool", "sum_pool", "sum of each window", .max_out = 1, .grad = sum_pool_grad, WINDOWS(sum_pool_attrs));
 POOL(op_lp_pool, "LpPool", "lppool", "lp_pool", "p-norm of each window", .max_out = 1, .grad = lp_pool_grad, WINDOWS(lp_pool_attrs));
 POOL(op_global_average_pool, "GlobalAveragePool", "globalavgpool", "global_avgpool|gap", "mean of each channel", .infer = global_infer, .grad = global_pool_grad, .max_out = 1, .quantize = average_pool_quantize);

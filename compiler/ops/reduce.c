@@ -66,6 +66,8 @@ static const struct row *find_row(const struct node *n)
     return NULL;
 }
 
+extern const struct op op_reduce_mean, op_reduce_max;
+
 static const char *tag_of(enum dtype t)
 {
     switch (t) {
@@ -196,10 +198,35 @@ static bool reduce_infer(struct graph *g, struct node *n)
 
 static void reduce_cost(const struct node *n, struct cost *c) { c->flops = tensor_count(n->in[0]); }
 
+/* Over the planes, the mean or the largest value is a pooling. */
+static bool reduce_simplify(struct graph *g, struct node *n)
+{
+    const struct tensor *x = n->in[0];
+    const bool mean = n->op == &op_reduce_mean;
+    if ((!mean && n->op != &op_reduce_max) || x->dtype != DT_F32 || x->rank < 3 || x->rank > 5 ||
+        reduced_axes(n) != (((1u << x->rank) - 1) & ~3u) || tensor_count(x) == 0)
+        return false;
+    struct node *pool = node_insert_before(g, n, op_by_onnx(mean ? "GlobalAveragePool" : "GlobalMaxPool"), n->name), *last = pool;
+    node_input(g, pool, n->in[0]);
+    struct tensor *y = node_output(g, pool, unique_name(g, n->name));
+    if (!pool->op->infer(g, pool))
+        return false;
+    if (!attr_i(n, "keepdims")) {
+        last = node_insert_before(g, n, op_by_onnx("Reshape"), n->name);
+        node_input(g, last, y);
+        node_input(g, last, tensor_i64(g, unique_name(g, "shape"), 2, x->dim));
+        node_output(g, last, unique_name(g, n->name));
+        if (!last->op->infer(g, last))
+            return false;
+    }
+    drop_output(g, n, last, n->out[0]);
+    return true;
+}
+
 #define REDUCE(symbol, onnx_, net_, doc_)                                                                              \
     const struct op symbol = {.onnx = onnx_, .net = net_, .doc = doc_, .attrs = reduce_attrs, .nattrs = COUNT(reduce_attrs), \
         .min_in = 1, .max_in = 2, .net_in = 1, .max_out = 1, .params = reduce_params, .grad = reduce_grad, .infer = reduce_infer,            \
-        .cost = reduce_cost, .kernels = reduce_kernels, .nkernels = 1}
+        .cost = reduce_cost, .simplify = reduce_simplify, .kernels = reduce_kernels, .nkernels = 1}
 REDUCE(op_reduce_sum, "ReduceSum", "reduce_sum", "sum over axes");
 REDUCE(op_reduce_mean, "ReduceMean", "reduce_mean", "mean over axes");
 REDUCE(op_reduce_max, "ReduceMax", "reduce_max", "largest over axes");

@@ -1,6 +1,7 @@
 /* Operators that change a shape and leave the elements as they lie, and those that tell a shape. */
 #include "generic.h"
 #include "grads.h"
+#include "rearrange.h"
 
 #include "../../runtime/copy.h"
 #include "../../runtime/fill.h"
@@ -14,7 +15,7 @@ RUN(copy)
 GEOMETRY(copy, FIELD(struct cnnc_copy, bytes, F_LONG));
 static const struct kernel copy_kernels[] = {
     {.name = "copy", .part = "copy.h", .geometry = &copy_geometry, .inplace = true, .fill = bytes_fill, .run = run_copy}};
-#define VIEW .flags = OP_VIEW | OP_MOVES, .grad = view_grad, .max_out = 1, .kernels = copy_kernels, .nkernels = COUNT(copy_kernels)
+#define VIEW .simplify = view_simplify, .flags = OP_VIEW | OP_MOVES, .grad = view_grad, .max_out = 1, .kernels = copy_kernels, .nkernels = COUNT(copy_kernels)
 
 static bool view_as(struct graph *g, struct node *n, int rank, const int64_t *dim)
 {

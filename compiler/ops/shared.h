@@ -43,6 +43,8 @@ struct tensor *filled(struct graph *g, const char *name, int64_t length, float v
 /* The tensor is constant and holds one value per channel (or one for all) of an activation shaped like `of`: a tensor
  * with `of`'s channel count (t itself, if it has that), NULL if it is anything else. */
 struct tensor *per_channel(struct graph *g, struct tensor *t, const struct tensor *of);
+/* t is x with a constant border around its planes only: x, with the widths as in "pads", and the value. NULL: it is not. */
+struct tensor *plane_border(const struct tensor *t, int64_t pads[6], double *value);
 void cost_per_element(const struct node *n, struct cost *c, int64_t flops);
 
 #endif

@@ -1,8 +1,6 @@
 /* canonicalise: what exporters leave behind and no one needs, for inference or for training. */
 #include "../pass.h"
 
-#include <string.h>
-
 /* A node whose results are known (shape arithmetic) becomes those results, whatever it read. */
 static bool becomes_constant(struct graph *g, struct node *n)
 {
@@ -18,6 +16,20 @@ static bool becomes_constant(struct graph *g, struct node *n)
     return true;
 }
 
+/* Its operand is the result; where that is an output of the graph, the one who makes the operand makes it. */
+static void drop_identity(struct graph *g, struct node *n)
+{
+    struct tensor *x = n->in[0], *y = n->out[0];
+    struct node *maker = x->def;
+    if (!y->is_output) {
+        replace_tensor(g, y, x);
+        node_remove(g, n);
+    } else if (maker && maker->id < g->nodes && g->node[maker->id] == maker && x->def_index == 0 && !x->is_output && x->kind == T_VALUE && !x->data) {
+        drop_output(g, n, maker, y);
+        replace_tensor(g, x, y);
+    }
+}
+
 bool pass_canonicalise(struct graph *g, struct options *o)
 {
     (void)o;
@@ -28,14 +40,8 @@ bool pass_canonicalise(struct graph *g, struct options *o)
     }
     if (g->diag->errors)
         return false;
-    for (int i = g->nodes - 1; i >= 0; i--) {
-        struct node *n = g->node[i];
-        if (becomes_constant(g, n))
-            continue;
-        if (strcmp(n->op->onnx, "Identity") != 0 || n->out[0]->is_output)
-            continue;
-        replace_tensor(g, n->out[0], n->in[0]);
-        node_remove(g, n);
-    }
+    for (int i = g->nodes - 1; i >= 0; i--)
+        if (!becomes_constant(g, g->node[i]) && g->node[i]->op->flags & OP_IDENTITY)
+            drop_identity(g, g->node[i]);
     return true;
 }

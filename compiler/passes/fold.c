@@ -106,12 +106,12 @@ void tensor_release(struct tensor *t)
             tensor_release(t->def->in[i]);
 }
 
-bool fold_small(struct graph *g, struct node *n)
+static bool fold(struct graph *g, struct node *n, bool parameters)
 {
     if (!node_is_foldable(n) || !fold_kernel(n) || (!g->quantized && n->op->flags & (OP_QUANTIZES | OP_DEQUANTIZES)))
         return false;
     for (int i = 0; i < n->nin; i++) /* parameters keep their names until they are written */
-        if (n->in[i] && (n->in[i]->kind == T_PARAM || tensor_count(n->in[i]) > SMALL || !n->in[i]->data))
+        if (n->in[i] && ((n->in[i]->kind == T_PARAM && !parameters) || tensor_count(n->in[i]) > SMALL || !n->in[i]->data))
             return false;
     for (int i = 0; i < n->nout; i++)
         if (n->out[i] && (n->out[i]->rank < 0 || tensor_count(n->out[i]) > SMALL || n->out[i]->is_output ||
@@ -133,3 +133,6 @@ bool fold_small(struct graph *g, struct node *n)
     }
     return true;
 }
+
+bool fold_small(struct graph *g, struct node *n) { return fold(g, n, false); }
+bool fold_parameters(struct graph *g, struct node *n) { return fold(g, n, true); }

@@ -1,10 +1,6 @@
-/* simplify: for inference only. Dropout is the identity, batch norm after a convolution or a dense layer goes into its
- * weights, what nobody reads goes. */
-#include "../pass.h"
-
-#include <string.h>
-
-static bool is(const struct node *n, const char *op) { return n && strcmp(n->op->onnx, op) == 0; }
+/* simplify: for inference only. Dropout is the identity, what an exporter wrote out becomes its operator, what follows a layer goes into
+ * its weights, what precedes it into its padding, what is computed twice or for nobody goes. */
+#include "simplify.h"
 
 static void remove_dead(struct graph *g)
 {
@@ -18,64 +14,67 @@ static void remove_dead(struct graph *g)
     }
 }
 
-static void drop_dropout(struct graph *g)
+static void drop_training(struct graph *g)
 {
     for (int i = g->nodes - 1; i >= 0; i--) {
         struct node *n = g->node[i];
-        if (!is(n, "Dropout") || (n->nout > 1 && n->out[1] && (n->out[1]->users || n->out[1]->is_output)) ||
-            n->out[0]->is_output)
+        bool more = false; /* a dropout's mask */
+        for (int k = 1; k < n->nout; k++)
+            more |= n->out[k] && (n->out[k]->users || n->out[k]->is_output);
+        if (!(n->op->flags & OP_TRAINING) || more || n->out[0]->is_output)
             continue;
         replace_tensor(g, n->out[0], n->in[0]);
         node_remove(g, n);
     }
 }
 
-/* y = gamma * (conv(x, w) + b - mean) / sqrt(var + eps) + beta = conv(x, w') + b': a node on the parameters, which is
- * computed when the weights are written. */
-static bool fold_batch_norm(struct graph *g, struct node *bn)
+/* Small constants are computed now, and their nodes go. */
+static void fold_constants(struct graph *g)
 {
-    struct node *conv = bn->in[0]->def;
-    const struct op *fold = op_by_onnx("FoldBatchNorm");
-    if (!conv || !fold || conv->stages || bn->in[0]->users != 1 || bn->in[0]->is_output)
-        return false;
-    bool transposed = is(conv, "ConvTranspose");
-    if (!is(conv, "Conv") && !transposed && !(is(conv, "Gemm") && attr_i(conv, "transA") == 0))
-        return false;
-    for (int i = 1; i < bn->nin; i++)
-        if (!tensor_is_const(bn->in[i]))
-            return false;
-    if (!tensor_is_const(conv->in[1]) || (input(conv, 2) && !tensor_is_const(conv->in[2])))
-        return false;
-    if (conv->in[1]->dtype != DT_F32)
-        return false;
-    struct node *f = node_insert_before(g, conv, fold, arena_printf(&g->arena, "%s.fold", bn->name));
-    node_input(g, f, conv->in[1]);
-    node_input(g, f, input(conv, 2));
-    for (int i = 1; i < 5; i++)
-        node_input(g, f, bn->in[i]);
-    set_attr_f(g, f, "epsilon", attr_f(bn, "epsilon"));
-    set_attr_i(g, f, "axis", transposed ? 1 : is(conv, "Gemm") && !attr_i(conv, "transB") ? 1 : 0);
-    set_attr_i(g, f, "groups", transposed ? attr_i(conv, "group") : 1);
-    struct tensor *w = node_output(g, f, arena_printf(&g->arena, "%s.folded", conv->in[1]->name));
-    struct tensor *b = node_output(g, f, arena_printf(&g->arena, "%s.bias.folded", conv->name));
-    if (!infer_node(g, f))
-        return false;
-    node_set_input(g, conv, 1, w);
-    node_set_input(g, conv, 2, b);
-    node_takes_over(g, conv, bn);
-    drop_output(g, bn, conv, bn->out[0]); /* the value keeps the name of the last node */
-    return true;
+    for (int i = 0; i < g->nodes; i++) {
+        struct node *n = g->node[i];
+        bool all = true;
+        fold_small(g, n);
+        for (int k = 0; k < n->nout; k++)
+            all &= !n->out[k] || (n->out[k]->kind == T_CONST && n->out[k]->data && !n->out[k]->is_output);
+        if (!all || !n->nout)
+            continue;
+        for (int k = 0; k < n->nout; k++)
+            if (n->out[k])
+                n->out[k]->def = NULL;
+        node_remove(g, n);
+        i--;
+    }
+}
+
+/* Each operator's own rules, until none of them finds anything. */
+static bool simplify_nodes(struct graph *g)
+{
+    bool any = false;
+    for (int i = 0; i < g->nodes; i++) {
+        struct node *n = g->node[i];
+        if (n->op->simplify && n->op->simplify(g, n)) {
+            any = true;
+            i = MAX(-1, i - 3);
+        }
+    }
+    return any;
 }
 
 bool pass_simplify(struct graph *g, struct options *o)
 {
-    drop_dropout(g);
-    for (int i = 0; i < g->nodes; i++)
-        fold_small(g, g->node[i]);
+    drop_training(g);
+    fold_constants(g);
     remove_dead(g);
+    for (bool changed = o->target.fuse; changed && !g->diag->errors; remove_dead(g)) {
+        changed = share_nodes(g);
+        changed |= recognise(g);
+        remove_dead(g); /* so that nobody but the next node reads a layer */
+        changed |= simplify_nodes(g);
+        changed |= arrange(g);
+        fold_constants(g);
+    }
     if (o->target.fuse)
-        for (int i = 0; i < g->nodes; i++)
-            if (is(g->node[i], "BatchNormalization") && fold_batch_norm(g, g->node[i]))
-                i = MAX(-1, i - 2);
+        delay_layers(g);
     return g->diag->errors == 0;
 }
