@@ -194,11 +194,11 @@ static bool slice_simplify(struct graph *g, struct node *n)
     int64_t first[MAX_RANK], step[MAX_RANK], dim[MAX_RANK], one[3] = {1, 1, 1};
     struct tensor *x = n->in[0];
     struct node *before = x->def;
-    if (!slice_plan(n, first, step, dim) || tensor_count(n->out[0]) == 0)
+    if (!slice_places(n, first, step, dim) || tensor_count(n->out[0]) == 0)
         return false;
     if (before && before->op == n->op && x->users == 1 && !x->is_output) {
         int64_t f[MAX_RANK], s[MAX_RANK], d[MAX_RANK];
-        if (!slice_plan(before, f, s, d))
+        if (!slice_places(before, f, s, d))
             return false;
         for (int i = 0; i < x->rank; i++) {
             f[i] += first[i] * s[i];
