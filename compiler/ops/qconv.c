@@ -170,7 +170,8 @@ struct node *conv_quantize(struct graph *g, struct node *n, const struct quantiz
     if (scales > 1 && (in[1].axis != 0 || in[1].scale->rank != 1 || scales != channels))
         return NULL;
     struct tensor *bias = input(n, 2), *units = NULL;
-    if (bias && (!is_known(bias) || !(units = q_bias(g, n, bias, in[0].scale, in[1].scale))))
+    const int64_t inputs = dims_count(w->rank - 1, w->dim + 1);
+    if (inputs > SUMS_AT_MOST || (bias && (!is_known(bias) || !(units = q_bias(g, n, bias, in[0].scale, in[1].scale, inputs)))))
         return NULL;
     struct tensor *scales_of = q_scale(g, n, in[0].scale, in[1].scale, out->scale);
     struct node *q = q_conv(g, n, out->dtype, out);

@@ -165,8 +165,9 @@ static struct node *product(struct graph *g, struct node *n, const struct quanti
     if (scales > 1 && (b->rank != 2 || in[1].scale->rank != 1 || in[1].axis != (transposed ? 0 : 1) || scales != columns))
         return NULL;
     struct tensor *units = NULL;
-    if (bias && (!is_known(bias) || tensor_count(bias) != columns || bias->dim[bias->rank - 1] != columns ||
-                 !(units = q_bias(g, n, bias, in[0].scale, in[1].scale))))
+    const int64_t inputs = n->in[0]->dim[n->in[0]->rank - 1];
+    if (inputs > SUMS_AT_MOST || (bias && (!is_known(bias) || tensor_count(bias) != columns || bias->dim[bias->rank - 1] != columns ||
+                                           !(units = q_bias(g, n, bias, in[0].scale, in[1].scale, inputs)))))
         return NULL;
     struct tensor *factors = q_scale(g, n, in[0].scale, in[1].scale, out->scale);
     struct node *q = q_node(g, n, &op_q_matmul, out->dtype, n->out[0]->rank, n->out[0]->dim);

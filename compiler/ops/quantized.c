@@ -99,14 +99,14 @@ static double bias_element(const void *b, const void *x, const void *w, int64_t 
     return cnnc_round_even((double)((const float *)b)[i] / ((double)*(const float *)x * (double)((const float *)w)[scales > 1 ? i : 0]));
 }
 
-struct tensor *q_bias(struct graph *g, struct node *n, struct tensor *bias, struct tensor *x, struct tensor *w)
+struct tensor *q_bias(struct graph *g, struct node *n, struct tensor *bias, struct tensor *x, struct tensor *w, int64_t inputs)
 {
     const int64_t channels = tensor_count(bias);
     const void *b = tensor_value(g, bias), *sx = tensor_value(g, x), *sw = tensor_value(g, w);
     if (!b || !sx || !sw || bias->dtype != DT_F32)
         return NULL;
     for (int64_t i = 0; i < channels; i++)
-        if (!(fabs(bias_element(b, sx, sw, i, tensor_count(w))) < 0x1p30))
+        if (!(fabs(bias_element(b, sx, sw, i, tensor_count(w))) + 255.0 * 255.0 * (double)inputs < 0x1p31))
             return NULL;
     struct node *q = q_node(g, n, &op_q_bias, DT_I32, 1, &channels);
     node_input(g, q, bias);
@@ -142,7 +142,7 @@ bool can_pack(const struct node *n, int64_t inputs)
     for (int i = Q_W; i <= Q_BIAS; i++)
         if (input(n, i) && !(tensor_is_const(n->in[i]) || (n->in[i]->def && n->in[i]->def->folded)))
             return false;
-    return inputs <= 32768;
+    return inputs <= SUMS_AT_MOST;
 }
 
 void pack_quantized(struct graph *g, struct node *n, const struct packing *p)

@@ -20,8 +20,8 @@ bool one_scale(struct graph *g, const struct quantized *q, double *scale, int *z
 
 /* The factors that turn sums of products into y: (x's scale * w's) / y's, one for each pair. y NULL: floats. In front of node n. */
 struct tensor *q_scale(struct graph *g, struct node *n, struct tensor *x, struct tensor *w, struct tensor *y);
-/* A float bias [channels] in units of x's scale times w's; NULL if it does not fit into 31 bits. */
-struct tensor *q_bias(struct graph *g, struct node *n, struct tensor *bias, struct tensor *x, struct tensor *w);
+/* A float bias [channels] in units of x's scale times w's; NULL if its sum with so many products does not fit into 32 bits. */
+struct tensor *q_bias(struct graph *g, struct node *n, struct tensor *bias, struct tensor *x, struct tensor *w, int64_t inputs);
 /* A node in front of n that computes (part of) it, with an output of that type and shape. */
 struct node *q_node(struct graph *g, struct node *n, const struct op *op, enum dtype dtype, int rank, const int64_t *dim);
 
@@ -29,6 +29,9 @@ struct node *q_node(struct graph *g, struct node *n, const struct op *op, enum d
 #define Q_BOUNDS                                                                                                       \
     {"low", NULL, A_INT, 0, 0, NULL, "smallest result"}, {"high", NULL, A_INT, 0, 0, NULL, "largest result"}
 void q_bounds(struct graph *g, struct node *n, const struct quantized *out);
+
+/* As many products of two 8-bit numbers fit into 32 bits; layers with more stay in floats. */
+enum { SUMS_AT_MOST = 33025 };
 
 /* Operands of QConv and QMatMul; the last four may be absent. */
 enum { Q_X, Q_W, Q_X_ZERO, Q_W_ZERO, Q_BIAS, Q_SCALES, Q_Y_ZERO, Q_INPUTS };
