@@ -22,6 +22,8 @@ int grad_bucket(struct graph *g);
 void grad_set(struct graph *g, const struct tensor *t, struct tensor *d);
 void distribute_gradients(struct graph *g);
 void sync_batch_norm(struct graph *g, struct node *n); /* n is a NormSynced without its sums */
+/* Appends the nodes that compute the gradients dx of the sum of y's elements; NULL where y does not depend on x. False: an operator between them has no derivative. */
+bool append_gradients(struct graph *g, struct tensor *y, int count, struct tensor *const *x, struct tensor **dx);
 
 /* A node "LAYER.suffix" for layer n at the end of the graph, with up to four inputs (NULL ends them). */
 struct node *grad_node(struct graph *g, const struct node *n, const char *op, const char *suffix, struct tensor *a, struct tensor *b,

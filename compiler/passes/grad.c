@@ -278,11 +278,10 @@ static bool append_losses(struct graph *g, const struct train *t, struct tensor 
 
 /* ---- backward and updates --------------------------------------------------------------------------------------- */
 
-static void find_needed(struct graph *g)
+/* What is computed from what needs a gradient needs one. */
+static void pass_on_needed(struct graph *g, int nodes)
 {
-    for (int i = 0; i < g->tensors; i++)
-        g->grad->needed[i] = g->tensor[i]->kind == T_STATE && g->tensor[i]->trainable;
-    for (int i = 0; i < g->nodes; i++) {
+    for (int i = 0; i < nodes; i++) {
         const struct node *n = g->node[i];
         bool any = false, whole = false;
         for (int k = 0; k < n->nin; k++) {
@@ -292,11 +291,18 @@ static void find_needed(struct graph *g)
         for (int k = 0; k < n->nout; k++) {
             const struct tensor *y = n->out[k];
             if (y)
-                g->grad->needed[y->id] = (any || whole) && dtype_is_float(y->dtype) && !y->base;
+                g->grad->needed[y->id] |= (any || whole) && dtype_is_float(y->dtype) && !y->base;
             if (y && (any || whole) && !dtype_is_float(y->dtype) && y->dtype != DT_BOOL) /* bool: a step, which is flat */
                 g->grad->whole[y->id] = n;
         }
     }
+}
+
+static void find_needed(struct graph *g)
+{
+    for (int i = 0; i < g->tensors; i++)
+        g->grad->needed[i] = g->tensor[i]->kind == T_STATE && g->tensor[i]->trainable;
+    pass_on_needed(g, g->nodes);
 }
 
 /* Where the way back ends at whole numbers alone: the node that makes them. */
@@ -338,6 +344,31 @@ static bool backward(struct graph *g, int forward)
             return false;
     }
     return true;
+}
+
+bool append_gradients(struct graph *g, struct tensor *y, int count, struct tensor *const *x, struct tensor **dx)
+{
+    const int tensors = g->tensors, forward = y->def ? y->def->id + 1 : 0;
+    struct grad grad = {.of = xcalloc((size_t)tensors + 1, sizeof *grad.of), .needed = xcalloc((size_t)tensors + 1, 1), .whole = xcalloc((size_t)tensors + 1, sizeof *grad.whole), .tensors = tensors};
+    g->grad = &grad;
+    for (int i = 0; i < count; i++)
+        grad.needed[x[i]->id] = true;
+    pass_on_needed(g, forward);
+    struct tensor *one = tensor_const(g, unique_name(g, arena_printf(&g->arena, "%s.grad", y->name)), y->dtype, y->rank, y->dim, NULL);
+    for (int64_t i = 0; i < tensor_count(y); i++)
+        if (y->dtype == DT_F32)
+            ((float *)one->data)[i] = 1;
+        else
+            ((double *)one->data)[i] = 1;
+    grad_add(g, y, one);
+    const bool ok = backward(g, forward);
+    for (int i = 0; i < count && ok; i++)
+        dx[i] = grad.of[x[i]->id];
+    g->grad = NULL;
+    free(grad.of);
+    free(grad.needed);
+    free(grad.whole);
+    return ok;
 }
 
 static struct tensor *state(struct graph *g, const char *name, enum dtype dtype, int rank, const int64_t *dim)
