@@ -52,6 +52,8 @@ def attribute(name, v):
         return field(1, name) + field(2, v) + field(20, 1)
     if isinstance(v, str):
         return field(1, name) + field(4, v) + field(20, 3)
+    if isinstance(v[0], str):
+        return field(1, name) + b"".join(field(9, x) for x in v) + field(20, 8)
     return field(1, name) + b"".join(field(8, x) for x in v) + field(20, 7)
 
 
@@ -69,7 +71,8 @@ def case(name, nodes, inputs, outputs, constants=(), opset=22):
     graph += b"".join(field(11, value_info(n, t, shape(v))) for n, t, v in inputs)
     graph += b"".join(field(12, value_info(n, t, shape(v))) for n, t, v in outputs)
     with open(os.path.join(folder, "model.onnx"), "wb") as f:
-        f.write(field(1, 10) + field(7, graph) + field(8, field(1, "") + field(2, opset)))
+        f.write(field(1, 10) + field(7, graph) + field(8, field(1, "") + field(2, opset)) +
+                field(8, field(1, "ai.onnx.preview.training") + field(2, 1)) + field(8, field(1, "ai.onnx.ml") + field(2, 5)))
     for kind, values in (("input", inputs), ("output", outputs)):
         for i, v in enumerate(values):
             with open(os.path.join(folder, "data", f"{kind}_{i}.pb"), "wb") as f:

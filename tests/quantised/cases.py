@@ -134,6 +134,28 @@ conv_case("conv_1x1", U8, (1, 9, 8, 9), I8, (6, 9, 1, 1))
 conv_case("conv_groups_dilated", I8, (1, 4, 9, 11), I8, (6, 2, 2, 3), channels=True, pads=(1, 2, 0, 1), dilation=(3, 2), group=2)
 conv_case("conv_whole_input", U8, (2, 7, 3, 3), U8, (5, 7, 3, 3), wzero=100)
 
+# operators that ONNX itself defines on integers, with known weights
+n = Network("qlinear_conv")
+x, w, zw, sw, b = fill(U8, 1, 3, 6, 5), fill(I8, 5, 3, 2, 3), fill(I8, 5, low=-3, high=3), [o.float32(0.002 * (i + 1)) for i in range(5)], [900, -400, 0, 77, -2500]
+sx, sy = o.float32(0.03), o.float32(0.041)
+n.inputs.append(("x", U8, x))
+n.constants += [("sx", F, sx), ("zx", U8, 140), ("w", I8, w), ("sw", F, sw), ("zw", I8, zw), ("sy", F, sy), ("zy", I8, -12), ("b", I32, b)]
+n.op("QLinearConv", "x sx zx w sw zw sy zy b", "y", pads=[1, 0, 1, 2], strides=[2, 1])
+sums = conv(each(lambda v: v - 140, x), [each(lambda v: v - z, k) for k, z in zip(w, zw)], b, stride=(2, 1), pads=(1, 0, 1, 2))
+n.outputs.append(("y", I8, [[each(lambda v: min(127, max(-128, round(v * R(sx) * R(s) / R(sy)) - 12)), p) for p, s in zip(sums[0], sw)]]))
+n.op("ConvInteger", "x w zx zw", "i", pads=[1, 0, 1, 2], strides=[2, 1])
+n.outputs.append(("i", I32, [[each(lambda v: v - c, p) for p, c in zip(sums[0], b)]]))
+n.write()
+n = Network("qlinear_matmul")
+a, b = fill(I8, 3, 21), fill(U8, 21, 6)
+n.inputs.append(("a", I8, a))
+n.constants += [("sa", F, sx), ("za", I8, 4), ("b", U8, b), ("sb", F, [sw[0]] * 6), ("zb", U8, [120 + i for i in range(6)]), ("sy", F, sy), ("zy", U8, 130)]
+n.op("QLinearMatMul", "a sa za b sb zb sy zy", "y")
+n.op("MatMulInteger", "a b za zb", "i")
+sums = [[sum((p - 4) * (q - 120 - j) for p, q in zip(r, c)) for j, c in enumerate(zip(*b))] for r in a]
+n.outputs += [("y", U8, each(lambda v: min(255, max(0, round(v * R(sx) * R(sw[0]) / R(sy)) + 130)), sums)), ("i", I32, sums)]
+n.write()
+
 # dense layers and products
 for transposed in (0, 1):
     n = Network(f"gemm_{'transposed' if transposed else 'plain'}")
