@@ -31,4 +31,11 @@ struct node *grad_node(struct graph *g, const struct node *n, const char *op, co
 /* Its next output, shaped like `like`. */
 struct tensor *grad_output(struct graph *g, struct node *n, const struct tensor *like);
 
+/* passes/freeze.c: what `t` says of parameters that stay as they are. False: an error was reported. */
+struct train;
+bool freeze_parameters(struct graph *g, const struct train *t);
+/* passes/recompute.c */
+void recompute(struct graph *g, int forward); /* the first `forward` nodes are the forward pass */
+void update_early(struct graph *g);
+
 #endif

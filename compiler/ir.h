@@ -60,6 +60,7 @@ struct tensor {
     bool is_output; /* of the graph: has a C name and the declared layout */
     bool keep;      /* --keep: made an output by the user */
 
+    bool frozen; /* a parameter that training leaves as it is */
     bool moment; /* of T_STATE: an optimiser's own, not part of what is learned */
     struct layout layout;
     struct tensor *base; /* lives inside this tensor's memory: the same elements under another shape ... */

@@ -45,7 +45,7 @@ enum {
     OPT_FIX_INPUT, OPT_VERIFY, OPT_TOLERANCE, OPT_HELP_OPS, OPT_CONST, OPT_EMIT,
     OPT_DISPATCH,
     OPT_TRAIN, OPT_DISTRIBUTED, OPT_SYNC_BN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME, OPT_BENCH, OPT_TUNE, OPT_MAX_ERROR,
-    OPT_OPTIMIZER, OPT_LR, OPT_LOSS, OPT_SCHEDULE, OPT_SET /* settings of training */
+    OPT_OPTIMIZER, OPT_LR, OPT_LOSS, OPT_SCHEDULE, OPT_SET, OPT_FREEZE, OPT_RECOMPUTE /* settings of training */
 };
 
 static const struct argp_option option_table[] = {
@@ -79,6 +79,8 @@ static const struct argp_option option_table[] = {
     {"loss", OPT_LOSS, "LOSS", 0, "training: what is made small: 'cross_entropy(fc) + 0.3*cross_entropy(aux)'", 0},
     {"schedule", OPT_SCHEDULE, "NAME[(...)]", 0, "training: the learning rate over the epochs: constant, step or cosine", 0},
     {"set", OPT_SET, "NAME=VALUE", 0, "training: any setting of a train section: clip=1, accumulate=4, dropout=0 ...", 0},
+    {"freeze", OPT_FREEZE, "PATTERN|UNTIL=LAYER", 0, "training: these parameters, or all up to a layer, stay as they are", 0},
+    {"recompute", OPT_RECOMPUTE, NULL, 0, "training: less memory, activations are computed twice", 0},
     {"real", OPT_REAL, "float|double", 0, "element type of the training step (double: to check gradients)", 0},
     {"const", OPT_CONST, "NAME=VALUE", 0, ".net: another value for a constant of the network", 0},
     {"help-ops", OPT_HELP_OPS, "LAYER", OPTION_ARG_OPTIONAL, "list the layers of the .net language, or one with its arguments", 0},
@@ -93,10 +95,10 @@ static const char *times; /* --tune=FILE */
 static enum { BENCH_NONE, BENCH_TEXT, BENCH_JSON } bench_form;
 
 /* A line for the train section. */
-static void add_setting(struct options *o, const char *name, const char *value)
+static void add_setting(struct options *o, const char *name, const char *value, const char *end)
 {
     struct strbuf line = {0};
-    sb_addf(&line, "%s%s", name, value);
+    sb_addf(&line, "%s%s%s", name, value, end);
     VEC_PUSH(o->settings, o->nsettings, line.s);
 }
 
@@ -135,14 +137,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_DISTRIBUTED: o->train.distributed = true; return 0;
     case OPT_SYNC_BN: o->train.sync_bn = true; return 0;
-    case OPT_OPTIMIZER: add_setting(o, "optimizer = ", arg); return 0;
-    case OPT_LR: add_setting(o, "lr = ", arg); return 0;
-    case OPT_LOSS: add_setting(o, "loss = ", arg); return 0;
-    case OPT_SCHEDULE: add_setting(o, "schedule = ", arg); return 0;
+    case OPT_OPTIMIZER: add_setting(o, "optimizer = ", arg, ""); return 0;
+    case OPT_LR: add_setting(o, "lr = ", arg, ""); return 0;
+    case OPT_LOSS: add_setting(o, "loss = ", arg, ""); return 0;
+    case OPT_SCHEDULE: add_setting(o, "schedule = ", arg, ""); return 0;
+    case OPT_FREEZE: add_setting(o, "freeze = \"", arg, "\""); return 0;
+    case OPT_RECOMPUTE: add_setting(o, "recompute = ", "true", ""); return 0;
     case OPT_SET:
         if (!strchr(arg, '='))
             argp_error(state, "--set=%s: expected NAME=VALUE", arg);
-        add_setting(o, "", arg);
+        add_setting(o, "", arg, "");
         return 0;
     case OPT_REAL:
         if (strcmp(arg, "float") != 0 && strcmp(arg, "double") != 0)

@@ -36,6 +36,9 @@ struct train {
     struct schedule schedule;
     double clip;           /* the norm of all gradients together is at most this; 0: any */
     double dropout;        /* the ratio of every dropout; -1: its own */
+    const char *freeze[16]; /* patterns of parameters that stay as they are; "UNTIL=LAYER" */
+    int freezes;
+    bool recompute;        /* activations are computed again instead of being kept */
     int accumulate;        /* calls of a step whose gradients make one update */
     int batch, epochs;
     struct augment augment;

@@ -56,7 +56,7 @@ void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f)
             "#ifndef CNNC_PARAMETER\n#define CNNC_PARAMETER\n"
             "struct cnnc_parameter {\n    const char *name;\n    int rank;\n    long dim[8];\n"
             "    size_t offset, bytes; /* in the block of parameters */\n"
-            "    int trainable;        /* 0: running statistics */\n"
+            "    int trainable;        /* 0: running statistics, or frozen */\n"
             "    int init;             /* 0: all `value`, 1: normal with deviation `value`, 2: uniform within +-`value` */\n"
             "    double value;\n};\n#endif\n\n");
     fprintf(f, "#define %s_PARAMETERS %d\n#define %s_PARAMETERS_BYTES %" PRId64 "\n#define %s_STATE_BYTES %" PRId64 "\n", u, parameters, u,

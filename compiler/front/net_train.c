@@ -254,6 +254,25 @@ static bool set_decay(struct reader *r, const struct ast *a) { return number_bet
 static bool set_smoothing(struct reader *r, const struct ast *a) { return number_between(r, a, 0, 1, &r->t->smoothing); }
 static bool set_clip(struct reader *r, const struct ast *a) { return number_between(r, a, 0, 1e30, &r->t->clip); }
 static bool set_dropout(struct reader *r, const struct ast *a) { return number_between(r, a, 0, 0.999, &r->t->dropout); }
+static bool set_freeze(struct reader *r, const struct ast *a)
+{
+    for (const struct ast *item = a->kind == AST_LIST ? a->list : a; item; item = a->kind == AST_LIST ? item->next : NULL) {
+        if (item->kind != AST_STRING && item->kind != AST_NAME)
+            return error(r, item, "expected the name of a layer, as in freeze = [\"conv*\"] or freeze = \"UNTIL=pool5\"");
+        if (r->t->freezes == (int)COUNT(r->t->freeze))
+            return error(r, item, "too many patterns");
+        r->t->freeze[r->t->freezes++] = item->name;
+    }
+    return true;
+}
+static bool set_recompute(struct reader *r, const struct ast *a)
+{
+    double v;
+    if (!number_between(r, a, 0, 1, &v))
+        return false;
+    r->t->recompute = v != 0;
+    return true;
+}
 static bool set_augment(struct reader *r, const struct ast *a) { return read_augment(r->g, a, &r->t->augment); }
 
 static const struct {
@@ -262,7 +281,7 @@ static const struct {
 } settings[] = {
     {"loss", set_loss}, {"optimizer", set_optimizer}, {"lr", set_lr}, {"momentum", set_momentum}, {"weight_decay", set_decay},
     {"schedule", set_schedule}, {"smoothing", set_smoothing}, {"clip", set_clip}, {"accumulate", set_accumulate},
-    {"dropout", set_dropout}, {"batch", set_batch}, {"epochs", set_epochs}, {"augment", set_augment},
+    {"dropout", set_dropout}, {"freeze", set_freeze}, {"recompute", set_recompute}, {"batch", set_batch}, {"epochs", set_epochs}, {"augment", set_augment},
 };
 
 static bool read_settings(struct reader *r, const struct ast *body)
@@ -311,7 +330,7 @@ bool read_train_section(struct graph *g, const struct options *o, struct train *
 {
     struct reader r = {g, t};
     const struct ast *given = NULL;
-    t->losses = 0;
+    t->losses = t->freezes = 0;
     if (o->nsettings && !(given = parse_options(g, o->settings, o->nsettings)))
         return false;
     if (!read_settings(&r, g->train) || !read_settings(&r, given))

@@ -139,7 +139,7 @@ static bool training_mode(struct graph *g, const struct train *t)
     int added = 0;
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
-        if (is(n, "BatchNormalization") && n->in[3]->kind == T_STATE) {
+        if (is(n, "BatchNormalization") && n->in[3]->kind == T_STATE && !n->in[3]->frozen) {
             if (t->distributed && !t->sync_bn)
                 return node_error(g, n, "the batch norms of several processes would each see its own part of the batch: --sync-bn lets "
                                         "them exchange their statistics");
@@ -503,13 +503,15 @@ bool pass_grad(struct graph *g, struct options *o)
     if (t->in_double && !make_double(g))
         return false;
     parameters_to_state(g);
+    if (!freeze_parameters(g, t))
+        return false;
     struct grad grad = {.tensors = 0};
     g->grad = &grad;
     grad.count = scalar_input(g, "count", DT_I32);
     grad.step = scalar_input(g, "step", DT_I64);
     grad.rate = scalar_input(g, "rate", t->in_double ? DT_F64 : DT_F32);
-    if (t->distributed && t->accumulate > 1) {
-        diag_error_at(g->diag, o->input, "--distributed does not go with accumulate yet");
+    if (t->distributed && (t->accumulate > 1 || (t->recompute && t->sync_bn))) {
+        diag_error_at(g->diag, o->input, "--distributed does not go with %s yet", t->accumulate > 1 ? "accumulate" : "--sync-bn and --recompute");
         return false;
     }
     if (t->distributed && !t->evaluates) {
@@ -541,9 +543,13 @@ bool pass_grad(struct graph *g, struct options *o)
         }
         if (!t->evaluates && (ok = backward(g, forward))) {
             warn_of_untrained(g);
+            if (t->recompute)
+                recompute(g, forward);
             if (t->distributed)
                 distribute_gradients(g);
             append_updates(g, t);
+            if (!t->distributed)
+                update_early(g);
         }
     }
     free(grad.of);

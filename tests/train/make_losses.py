@@ -248,6 +248,9 @@ CASES = {
                                optimizer=lambda m: O.RMSprop(m.parameters(), 1e-4, momentum=0.9), calls=2),
     "vgg6_cifar": dict(CIFAR, net="examples/vgg6_cifar.net", model=Vgg6, batch=16, options="--optimizer=adam(lr=1e-4) --set=dropout=0",
                        optimizer=lambda m: O.Adam(m.parameters(), 1e-4)),
+    "vgg6_frozen": dict(CIFAR, net="examples/vgg6_cifar.net", model=Vgg6, batch=16, freeze=["layer1", "layer2"],
+                        options="--optimizer=sgd(lr=0.0001,momentum=0.9) --set=dropout=0 --freeze=UNTIL=layer2",
+                        optimizer=lambda m: SGD([p for p in m.parameters() if p.requires_grad], 0.0001, 0.9)),
     "resnet20_cifar": dict(CIFAR, net="examples/resnet20_cifar.net", model=ResNet20, batch=16,
                            options="--optimizer=sgd(lr=0.001,momentum=0.9,weight_decay=1e-4)",
                            optimizer=lambda m: SGD(m.parameters(), 0.001, 0.9, weight_decay=1e-4)),
@@ -271,6 +274,8 @@ def train(case, dtype):
     with torch.no_grad():
         fill(model)
     model = model.to(dtype).train()
+    for part in case.get("freeze", []):
+        getattr(model, part).eval().requires_grad_(False)
     optimizer = case["optimizer"](model)
     loss_of = case.get("loss", F.cross_entropy)
     losses, samples = [], 0
@@ -283,7 +288,8 @@ def train(case, dtype):
         samples += n
         if (step + 1) % calls == 0:
             for p in model.parameters():
-                p.grad /= samples
+                if p.grad is not None:
+                    p.grad /= samples
         if "clip" in case:
             nn.utils.clip_grad_norm_(model.parameters(), case["clip"])
         if (step + 1) % calls == 0:
