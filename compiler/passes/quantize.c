@@ -130,6 +130,8 @@ static bool raise(struct graph *g, struct node *q)
         node_input(g, before, to.scale);
         node_input(g, before, to.zero);
         before->name = q->name;
+        before->layer = q->layer;
+        before->layers = q->layers;
         node_set_input(g, n, i, before->out[0]);
     }
     struct tensor *y = q->out[0];
