@@ -277,6 +277,17 @@ CNNC_INLINE void cnnc_pool_needs(const struct cnnc_conv_pool *k, long p, long *r
     *r1 = cnnc_min(p * k->pool_sh - k->pool_ph + k->pool_kh, k->c.oh);
 }
 
+/* ---- few channels of the user's picture ---- */
+
+/* A vector that begins within a row may end so many floats behind it. */
+#define CNNC_NARROW_SLACK 512
+
+/* The band, `ring` rows of the convolution, their maxima, and a row of the output. */
+CNNC_INLINE size_t cnnc_conv_narrow_scratch(const struct cnnc_conv *g, int ring)
+{
+    return cnnc_conv_first_scratch(g) + (size_t)(CNNC_NARROW_SLACK + ((ring + 1) * g->oc + CNNC_B) * (g->ow + CNNC_NARROW_SLACK)) * sizeof(float);
+}
+
 /* ---- transposed ---- */
 
 /* The input coordinate that tap `t` of output `o` reads, or -1 if it falls between two inputs or outside. */

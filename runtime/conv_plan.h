@@ -104,6 +104,14 @@ CNNC_INLINE void cnnc_pack_conv_first(const struct cnnc_conv *g, const float *w,
                     *packed++ = o < g->oc ? w[((size_t)o * g->ic + i) * taps + t] : 0;
 }
 
+/* For as many channels as half a block at most. */
+CNNC_INLINE void cnnc_conv_narrow_plan(struct cnnc_conv *g)
+{
+    g->flat = 0, g->passes = 1, g->ic_tail = 0;
+    g->tile_ocb = g->oc; /* channels of a tile: all */
+    g->tile_w = g->ow;
+}
+
 /* ---- depthwise ---- */
 
 /* g->clip is the caller's choice. */

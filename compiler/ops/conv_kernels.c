@@ -174,6 +174,48 @@ static void first_fill(const struct node *n, void *geometry, const struct target
 static size_t first_scratch(const void *geometry) { return cnnc_conv_first_scratch(geometry); }
 static void first_prepare(struct graph *g, struct node *n, const struct target *t) { prepare_blocked(g, n, t, "first"); }
 
+/* ---- few channels of the user's picture: pixels in a vector ---- */
+
+static bool narrow_match(const struct node *n, const struct target *t)
+{
+    const int spatial = n->in[0]->rank - 2;
+    return first_match(n, t) && n->out[0]->dim[1] * 2 <= t->block && attr_at(n, "strides", spatial - 1, 1) == 1;
+}
+
+/* The maxima are taken before the epilogue. */
+static bool narrow_pool_match(const struct node *n, const struct target *t)
+{
+    bool monotone = true;
+    for (int i = 0; i < n->stages; i++)
+        monotone &= n->stage[i].op == CNNC_ST_CLAMP || (n->stage[i].op == CNNC_ST_LEAKY && n->stage[i].a >= 0);
+    return monotone && n->in[0]->rank <= 4 && narrow_match(n, t);
+}
+
+static double narrow_cost(const struct node *n, const struct target *t)
+{
+    const struct tensor *y = n->pool ? n->pool_in : n->out[0];
+    const double width = (double)y->dim[y->rank - 1], lanes = ceil(width / t->block) * t->block;
+    return 3e-7 + macs(n) * lanes / width / 45e9 + (double)tensor_count(n->out[0]) * 0.5e-9;
+}
+
+static void first_pool_fill(const struct node *n, void *geometry, const struct target *t);
+static void narrow_fill(const struct node *n, void *geometry, const struct target *t)
+{
+    conv_fill(n, geometry, t);
+    cnnc_conv_narrow_plan(geometry);
+}
+static void narrow_pool_fill(const struct node *n, void *geometry, const struct target *t)
+{
+    first_pool_fill(n, geometry, t);
+    cnnc_conv_narrow_plan(&((struct cnnc_conv_pool *)geometry)->c);
+}
+static size_t narrow_scratch(const void *geometry) { return cnnc_conv_narrow_scratch(geometry, 1); }
+static size_t narrow_pool_scratch(const void *geometry)
+{
+    const struct cnnc_conv_pool *p = geometry;
+    return cnnc_conv_narrow_scratch(&p->c, p->pool_kh);
+}
+
 /* ---- depthwise -------------------------------------------------------------------------------------------------- */
 
 static bool depthwise_match(const struct node *n, const struct target *t)
@@ -471,6 +513,12 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true, .match = direct_match,
      .cost = direct_cost, .halo = padding_halo, .prepare = direct_prepare, .fill = direct_pool_fill,
      .scratch = direct_pool_scratch},
+    {.name = "conv_narrow", .part = "conv_narrow.h", .geometry = &conv_geometry, .in_layout = LAYOUT_PLAIN,
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = narrow_match, .cost = narrow_cost,
+     .prepare = first_prepare, .fill = narrow_fill, .scratch = narrow_scratch},
+    {.name = "conv_narrow_pool", .part = "conv_narrow.h", .geometry = &pool_geometry, .in_layout = LAYOUT_PLAIN,
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true, .match = narrow_pool_match,
+     .cost = narrow_cost, .prepare = first_prepare, .fill = narrow_pool_fill, .scratch = narrow_pool_scratch},
     {.name = "conv_first_pool", .part = "conv_pool.h", .geometry = &pool_geometry, .in_layout = LAYOUT_PLAIN,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true, .match = first_match,
      .cost = first_cost, .prepare = first_prepare, .fill = first_pool_fill, .scratch = first_pool_scratch},

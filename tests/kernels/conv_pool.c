@@ -1,5 +1,6 @@
 /* Convolution with max pooling against the kernel without it and a pool in scalar C.
  * Build: gcc -O2 -Iruntime [-march=native | -mavx2 -mfma | -DCNNC_SIMD=0] tests/kernels/conv_pool.c -lm */
+#include "conv_narrow.h"
 #include "conv_pool.h"
 #include "conv_winograd.h"
 #include "conv_test.h"
@@ -35,10 +36,21 @@ WINOGRAD(f4_add, 4, ADD_TANH)
 WINOGRAD(f2_relu, 2, RELU)
 WINOGRAD(f2_add, 2, ADD_TANH)
 
-/* kind: 0 direct, 1 first, 2 and 4 Winograd */
+#define NARROW(name, OC, W)                                                                                          \
+    static void name(const struct cnnc_conv_pool *g, const void *const in[], void *const out[], struct cnnc_thread t) \
+    {                                                                                                                \
+        struct cnnc_conv_pool k = *g;                                                                                \
+        k.c.tile_ocb = OC, k.c.tile_w = W;                                                                           \
+        k.c.ep = (struct cnnc_epilogue)RELU;                                                                         \
+        CNNC_FN(cnnc_conv_narrow_pool)(&k, in, out, t);                                                              \
+    }
+NARROW(narrow1, 1, 5)
+NARROW(narrow6, 6, 40)
+
+/* kind: 0 direct, 1 first, 2 and 4 Winograd, 3 narrow */
 static void pool_case(struct cnnc_conv c, int kind, int pk, int ps, int pp, int threads)
 {
-    const int first = kind == 1, winograd = kind > 1;
+    const int first = kind == 1 || kind == 3, winograd = kind == 2 || kind == 4;
     struct cnnc_conv_pool g;
     memset(&g, 0, sizeof g);
     g.c = c;
@@ -60,7 +72,7 @@ static void pool_case(struct cnnc_conv c, int kind, int pk, int ps, int pp, int 
         cnnc_conv_pool_plan(&g);
     float *packed = vec(winograd ? cnnc_winograd_weights_size(&g.c) : first ? cnnc_pack_conv_first_size(&g.c) : cnnc_pack_conv_size(&g.c), 0);
     (winograd ? cnnc_winograd_weights : first ? cnnc_pack_conv_first : cnnc_pack_conv)(&g.c, w, packed);
-    size_t bytes = winograd ? cnnc_winograd_scratch(&g.c) : first ? cnnc_conv_first_pool_scratch(&g) : cnnc_conv_direct_pool_scratch(&g);
+    size_t bytes = kind == 3 ? cnnc_conv_narrow_scratch(&g.c, pk) : winograd ? cnnc_winograd_scratch(&g.c) : first ? cnnc_conv_first_pool_scratch(&g) : cnnc_conv_direct_pool_scratch(&g);
     char *scratch = aligned_alloc(64, (bytes + 127) / 64 * 64);
     const void *in[] = {x.p, packed, bias, add.p};
     void *out[] = {y.p};
@@ -69,6 +81,8 @@ static void pool_case(struct cnnc_conv c, int kind, int pk, int ps, int pp, int 
         memset(scratch, 0xff, bytes);
         if (winograd)
             (kind == 4 ? c.ep.n == 1 ? f4_relu : f4_add : c.ep.n == 1 ? f2_relu : f2_add)(&g, in, out, th);
+        else if (kind == 3)
+            (c.oc == 1 ? narrow1 : narrow6)(&g, in, out, th);
         else if (c.ow >= 3 && c.ep.n == 1 && cnnc_blocks(c.oc / c.groups) % 2 == 0 && cnnc_conv_aligned(&c))
             three_relu(&g, in, out, th, first);
         else
@@ -90,9 +104,11 @@ static void pool_case(struct cnnc_conv c, int kind, int pk, int ps, int pp, int 
                                 v = stage(&c.ep.s[s], v, *at(&add, n, o, 0, rr, qq), 0);
                             best = v > best ? v : best, most = size > most ? size : most;
                         }
+                    for (int l = c.oc; kind == 3 && l < CNNC_B; l++)
+                        bad |= *at(&y, n, l, 0, r, q) != 0;
                     bad |= !(fabs(*at(&y, n, o, 0, r, q) - best) <= (winograd ? 2e-5 : 2e-6) * (most + 1));
                 }
-    report(bad, &g.c, winograd ? "winograd + pool" : first ? "first + pool" : "direct + pool", "wrong");
+    report(bad, &g.c, kind == 3 ? "narrow + pool" : winograd ? "winograd + pool" : first ? "first + pool" : "direct + pool", "wrong");
     free(x.base), free(y.base), free(add.base), free(w), free(bias), free(packed), free(scratch);
 }
 
@@ -117,6 +133,13 @@ int main(void)
                             pool_case(g, 2, 2, 2, 0, 1 + turn % 3), pool_case(g, 4, 2, 2, 0, 1 + turn % 3);
                     }
                 }
+    for (int size = 1; size <= 46; size += size < 8 ? 2 : 9)
+        for (int k = 1; k <= 5; k += 2)
+            for (int q = 0; q < 6; q++, turn++) {
+                struct cnnc_conv g = conv2d(1 + turn % 2, 1 + turn % 3, size, size + turn % 3, turn % 4 ? 6 : 1, k, 1, k / 2, 1 + turn % 2, 1);
+                if (g.oh > 0 && g.ow > 0)
+                    pool_case(with(g, CNNC_ST_CLAMP, 0, INFINITY), 3, pools[q][0], pools[q][1], pools[q][2], 1 + turn % 3);
+            }
     printf("conv_pool level %d, block %d: %d passed, %d failed\n", CNNC_LEVEL, CNNC_B, passed, failed);
     return failed != 0;
 }
