@@ -248,12 +248,13 @@ static bool ends_with(const char *s, const char *ending)
     return n >= k && strcmp(s + n - k, ending) == 0;
 }
 
-/* Of a graph that is trained: pass grad comes in, weights never become constants, and no layer is merged with another. */
+/* Of a graph that is trained: pass grad comes in, weights never become constants, and what backward reads is not merged away. */
 static const struct pass train_passes[] = {
     {"infer", pass_infer, "shapes, types and known values"},
     {"canonicalise", pass_canonicalise, "exporters' debris goes"},
     {"grad", pass_grad, "loss, backward and updates"},
     {"simplify", pass_simplify, "dead code goes"},
+    {"fuse", pass_fuse, "what nobody else reads joins the node before"},
     {"select", pass_select, "a kernel for every node"},
     {"layout", pass_layout, "the conversions that remain"},
     {"schedule", pass_schedule, "the order of the run"},
@@ -269,7 +270,7 @@ static struct graph *compile_train(struct options *o, struct diag *d, bool evalu
     t.train.evaluates = evaluates;
     t.target.train = true;
     t.target.block = t.train.in_double ? 1 : o->target.block;
-    t.target.fuse = false;
+    t.target.fuse = o->target.fuse && t.target.block > 1;
     t.weights = NULL;
     for (int again = 0;; again++) { /* the batch may stand in the network's own text */
         struct graph *g;

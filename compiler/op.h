@@ -43,7 +43,8 @@ enum op_flags {
     OP_AWAITS = 16384,     /* and has ended before this one */
     OP_PERMUTES = 32768, /* output is input 0's elements in another order */
     OP_IDENTITY = 65536, /* the result is input 0 */
-    OP_TRAINING = 131072 /* outside training the result is input 0 */
+    OP_TRAINING = 131072, /* outside training the result is input 0 */
+    OP_STAGES = 262144 /* an epilogue applies to output 0, though there are others; on blocked tensors only */
 };
 
 /* A quantised tensor: real value = (q - zero) * scale. As an operand q is NULL where that is a float. As the result wanted: q is NULL, scale
@@ -106,6 +107,7 @@ struct kernel {
     const char *part;  /* header in runtime/ that defines it */
     const struct geometry *geometry;
     int in_layout, out_layout; /* of the activations (constants are always plain) */
+    unsigned plain_inputs;     /* with in_layout blocked: the inputs (bits) that are plain all the same */
     bool inplace;              /* output 0 may share input 0's memory */
     bool epilogue;             /* takes the stages of a node's epilogue */
     bool views;                /* writes through a view: its outputs may have a halo or be a slice of a larger tensor */

@@ -33,6 +33,37 @@ CNNC_INLINE void CNNC_FN(cnnc_average_pool_grad)(const struct cnnc_pool *g, cons
     }
 }
 
+/* in dy, x, y of a maximum over windows; out dx. The first of equal maxima in a window takes its gradient. */
+CNNC_INLINE void CNNC_FN(cnnc_max_window_grad)(const struct cnnc_pool_grad *k, const void *const in[], void *const out[],
+                                               struct cnnc_thread t)
+{
+    const struct cnnc_pool *g = &k->p;
+    const ptrdiff_t inside = (ptrdiff_t)g->id * g->ih * g->iw, outside = (ptrdiff_t)g->od * g->oh * g->ow;
+    long r, last;
+    cnnc_split((long)g->n * g->c, t, &r, &last);
+    for (; r < last; r++) {
+        const CNNC_REAL *dy = (const CNNC_REAL *)in[0] + r * outside, *x = (const CNNC_REAL *)in[1] + r * inside;
+        const CNNC_REAL *most = (const CNNC_REAL *)in[2] + r * outside;
+        CNNC_REAL *dx = (CNNC_REAL *)out[0] + r * inside;
+        memset(dx, 0, (size_t)inside * sizeof *dx);
+        for (ptrdiff_t i = 0; i < outside; i++) {
+            const int oz = (int)(i / g->ow / g->oh), oy = (int)(i / g->ow % g->oh), ox = (int)(i % g->ow);
+            const struct cnnc_window d = cnnc_window(oz, g->id, g->od, g->kd, g->sd, g->dd, g->pd, g->ed, g->adaptive, g->op);
+            const struct cnnc_window h = cnnc_window(oy, g->ih, g->oh, g->kh, g->sh, g->dh, g->ph, g->eh, g->adaptive, g->op);
+            const struct cnnc_window w = cnnc_window(ox, g->iw, g->ow, g->kw, g->sw, g->dw, g->pw, g->ew, g->adaptive, g->op);
+            for (int tap = 0; tap < d.taps * h.taps * w.taps; tap++) {
+                const ptrdiff_t z = d.first + (ptrdiff_t)(tap / w.taps / h.taps) * d.step;
+                const ptrdiff_t y = h.first + (ptrdiff_t)(tap / w.taps % h.taps) * h.step;
+                const ptrdiff_t at = (z * g->ih + y) * g->iw + w.first + (ptrdiff_t)(tap % w.taps) * w.step;
+                if (x[at] == most[i]) {
+                    dx[at] += dy[i];
+                    break;
+                }
+            }
+        }
+    }
+}
+
 /* in dy, x; out dx. With s = bias + alpha / size * (sum of squares over the window), y = x s^-beta:
  * dx = dy s^-beta - 2 alpha beta / size * x * (sum of dy x s^(-beta-1) over the channels whose window this one is in). */
 CNNC_INLINE void CNNC_FN(cnnc_lrn_grad)(const struct cnnc_lrn *g, const void *const in[], void *const out[], struct cnnc_thread t)

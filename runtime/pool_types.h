@@ -36,6 +36,12 @@ struct cnnc_pool {
     struct cnnc_epilogue ep;
 };
 
+/* A gradient: the geometry of the forward operator, with dx as x and dy as y; maximum: the views of the forward operator's x and y. */
+struct cnnc_pool_grad {
+    struct cnnc_pool p;
+    struct cnnc_view from, most;
+};
+
 /* The part of a window that lies in the image, along one axis. */
 struct cnnc_window {
     int first, taps, step;              /* positions first, first + step, ... */

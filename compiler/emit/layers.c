@@ -26,7 +26,7 @@ static void print_epilogue(struct strbuf *b, const struct cnnc_epilogue *e)
         [CNNC_ST_CLAMP] = "CLAMP", [CNNC_ST_LEAKY] = "LEAKY", [CNNC_ST_ELU] = "ELU", [CNNC_ST_SELU] = "SELU",
         [CNNC_ST_SIGMOID] = "SIGMOID", [CNNC_ST_HSIGMOID] = "HSIGMOID", [CNNC_ST_TANH] = "TANH",
         [CNNC_ST_SWISH] = "SWISH", [CNNC_ST_HSWISH] = "HSWISH", [CNNC_ST_GELU] = "GELU",
-        [CNNC_ST_GELU_TANH] = "GELU_TANH", [CNNC_ST_SOFTPLUS] = "SOFTPLUS"};
+        [CNNC_ST_GELU_TANH] = "GELU_TANH", [CNNC_ST_SOFTPLUS] = "SOFTPLUS", [CNNC_ST_MASK] = "MASK"};
     char x[32], y[32];
     sb_addf(b, "{%d, {", e->n);
     for (int i = 0; i < e->n; i++)

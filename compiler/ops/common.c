@@ -158,7 +158,7 @@ void fill_epilogue(const struct node *n, struct cnnc_epilogue *e, struct cnnc_vi
     for (int i = 0; i < n->stages; i++) {
         const struct stage *s = &n->stage[i];
         e->s[i] = (struct cnnc_stage){s->op, (float)s->a, (float)s->b};
-        if ((s->op == CNNC_ST_ADD || s->op == CNNC_ST_MUL) && add)
+        if (cnnc_stage_is_tensor(s->op) && add)
             *add = view_of(n->in[s->first_input]);
     }
 }

@@ -159,7 +159,6 @@ static bool first_match(const struct node *n, const struct target *t)
 {
     return is_convolution(n, t) && n->in[0]->dim[1] <= 4 && attr_i(n, "group") == 1;
 }
-
 static double first_cost(const struct node *n, const struct target *t)
 {
     return 3e-7 + macs(n) * (double)blocks_of(n->out[0]->dim[1], t) / (double)n->out[0]->dim[1] / 45e9;
@@ -251,6 +250,9 @@ static bool winograd_match(const struct node *n, const struct target *t)
     return c.kh == 3 && c.kw == 3 && c.sh == 1 && c.sw == 1 && c.dh == 1 && c.dw == 1 && c.ic >= 16 && c.oc >= 16 &&
            c.oh > 1 && c.ow > 1;
 }
+
+/* Not in training, where the rounding of every step adds to the next one's. */
+static bool winograd4_match(const struct node *n, const struct target *t) { return !t->train && winograd_match(n, t); }
 
 /* The product runs at the direct kernel's speed; each transform moves its tiles through the cache once; weights larger than the
  * cache arrive at the memory's speed. */
@@ -457,7 +459,6 @@ static bool train_match(const struct node *n, const struct target *t)
 }
 static bool train32_match(const struct node *n, const struct target *t) { return !t->train_double && train_match(n, t); }
 static bool train64_match(const struct node *n, const struct target *t) { return t->train_double && train_match(n, t); }
-
 static double train_cost(const struct node *n, const struct target *t)
 {
     (void)t;
@@ -479,9 +480,9 @@ static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g,
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = first_match, .cost = first_cost,           \
      .prepare = first_prepare, .fill = first_fill, .scratch = first_scratch}
 #define WINOGRAD4                                                                                                       \
-    {.name = "conv_winograd", .algorithm = "F(4x4, 3x3)", .error = winograd4_error, .arithmetic = 36.0 / 144, .part = "conv_winograd.h",          \
-     .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd4_cost, .weights = winograd4_weights, .prepare = winograd4_prepare,       \
-     .fill = winograd4_fill, .scratch = winograd_scratch}
+    {.name = "conv_winograd", .algorithm = "F(4x4, 3x3)", .error = winograd4_error, .arithmetic = 36.0 / 144, \
+     .part = "conv_winograd.h", .geometry = &conv_geometry, BLOCKED, .match = winograd4_match, .cost = winograd4_cost, .weights = winograd4_weights, \
+     .prepare = winograd4_prepare, .fill = winograd4_fill, .scratch = winograd_scratch}
 #define WINOGRAD2                                                                                                       \
     {.name = "conv_winograd", .algorithm = "F(2x2, 3x3)", .arithmetic = 16.0 / 36, .part = "conv_winograd.h",           \
      .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd2_cost, .weights = winograd2_weights, .prepare = winograd2_prepare,       \
@@ -572,7 +573,6 @@ const struct kernel conv_transpose_kernels[CONV_TRANSPOSE_KERNELS] = {
 
 static bool single_match(const struct node *n, const struct target *t) { (void)n; return !t->train_double; }
 static bool double_match(const struct node *n, const struct target *t) { (void)n; return t->train_double; }
-
 static void gradient_fill(const struct node *n, void *geometry, const struct target *target)
 {
     (void)target;

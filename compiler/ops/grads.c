@@ -124,11 +124,16 @@ bool activation_grad(struct graph *g, struct node *n)
 
 /* ---- pooling ---------------------------------------------------------------------------------------------------- */
 
+/* Windows compare their operand with the result again: that needs no memory for places. */
 bool max_pool_grad(struct graph *g, struct node *n)
 {
     struct tensor *x = n->in[0], *y = n->out[0];
-    if (is_op(n, "MaxPool") && attr_i(n, "storage_order"))
-        return node_error(g, n, "has no derivative with indices in column order");
+    if (is_op(n, "MaxPool")) {
+        struct node *d = grad_node(g, n, "MaxWindowGrad", "grad", dy_of(g, n), x, y, NULL);
+        copy_attrs(g, d, n);
+        grad_add(g, x, grad_output(g, d, x));
+        return true;
+    }
     if (!wants_output(n, 1)) { /* the forward pass keeps the places of the maxima */
         struct tensor *at = node_output(g, n, arena_printf(&g->arena, "%s.argmax", y->name));
         tensor_set_shape(at, y->rank, y->dim);

@@ -1,7 +1,9 @@
 /* Pooling: windows, whole planes, and windows that divide a plane into a given number of parts. */
 #include "grads.h"
+#include "pool.h"
 #include "qhooks.h"
 #include "shared.h"
+#include "train_kernels.h"
 
 #include <math.h>
 #include <string.h>
@@ -219,21 +221,10 @@ void pool_fill(const struct node *n, void *geometry, const struct target *target
     fill_epilogue(n, &p->ep, &p->add);
 }
 
-#define POOL_FIELDS(SHAPE)                                                                                             \
-    FIELD(struct cnnc_pool, n, F_INT), FIELD(struct cnnc_pool, c, F_INT), FIELD(struct cnnc_pool, id, F_INT),          \
-    FIELD(struct cnnc_pool, ih, F_INT), FIELD(struct cnnc_pool, iw, F_INT), FIELD(struct cnnc_pool, od, F_INT),        \
-    FIELD(struct cnnc_pool, oh, F_INT), FIELD(struct cnnc_pool, ow, F_INT), SHAPE(struct cnnc_pool, kd, F_INT),        \
-    SHAPE(struct cnnc_pool, kh, F_INT), SHAPE(struct cnnc_pool, kw, F_INT), FIELD(struct cnnc_pool, sd, F_INT),        \
-    FIELD(struct cnnc_pool, sh, F_INT), SHAPE(struct cnnc_pool, sw, F_INT), SHAPE(struct cnnc_pool, dd, F_INT),        \
-    SHAPE(struct cnnc_pool, dh, F_INT), SHAPE(struct cnnc_pool, dw, F_INT), FIELD(struct cnnc_pool, pd, F_INT),        \
-    FIELD(struct cnnc_pool, ph, F_INT), FIELD(struct cnnc_pool, pw, F_INT), FIELD(struct cnnc_pool, ed, F_INT),        \
-    FIELD(struct cnnc_pool, eh, F_INT), FIELD(struct cnnc_pool, ew, F_INT), SHAPE(struct cnnc_pool, op, F_INT),        \
-    SHAPE(struct cnnc_pool, adaptive, F_INT), FIELD(struct cnnc_pool, column_major, F_INT),                            \
-    FIELD(struct cnnc_pool, p, F_FLOAT), FIELD(struct cnnc_pool, x, F_VIEW), FIELD(struct cnnc_pool, y, F_VIEW),       \
-    FIELD(struct cnnc_pool, add, F_VIEW), SHAPE(struct cnnc_pool, ep, F_EPILOGUE)
-
-static const struct field plain_fields[] = {POOL_FIELDS(FIELD)};
-static const struct field blocked_fields[] = {POOL_FIELDS(FIELD_LIT)};
+#define PLAIN_FIELD(name, kind, shape) {#name, offsetof(struct cnnc_pool, name), kind, false, 0}
+#define BLOCKED_FIELD(name, kind, shape) {#name, offsetof(struct cnnc_pool, name), kind, shape, 0}
+static const struct field plain_fields[] = {POOL_MEMBERS(PLAIN_FIELD)};
+static const struct field blocked_fields[] = {POOL_MEMBERS(BLOCKED_FIELD)};
 static const struct geometry plain_geometry = {"cnnc_pool", sizeof(struct cnnc_pool), plain_fields, COUNT(plain_fields)};
 static const struct geometry blocked_geometry = {"cnnc_pool", sizeof(struct cnnc_pool), blocked_fields,
                                                  COUNT(blocked_fields)};
@@ -360,19 +351,11 @@ static bool unpool_infer(struct graph *g, struct node *n)
 
 /* ---- the table -------------------------------------------------------------------------------------------------- */
 
-#define WINDOW_ATTRS                                                                                                   \
-    {"kernel_shape", "kernel", A_SPATIAL, AT_POS | AT_POSITIVE | AT_REQUIRED, 0, NULL, "size of the window"},          \
-    {"strides", "stride", A_SPATIAL, AT_POSITIVE, 0, NULL, "step of the window; .net: its size if not given"},         \
-    {"pads", "pad", A_PADS, AT_NONNEG, 0, NULL, "border around the input, or same"},                                   \
-    {"dilations", "dilation", A_SPATIAL, AT_POSITIVE, 1, NULL, "distance between taps"},                               \
-    {"ceil_mode", "ceil", A_BOOL, 0, 0, NULL, "a last window that sticks out counts"},                                 \
-    {"auto_pad", NULL, A_STRING, 0, 0, "NOTSET:NOTSET|SAME_UPPER|SAME_LOWER|VALID", "padding by rule"}
-
-static const struct attr_def max_pool_attrs[] = {
+const struct attr_def max_pool_attrs[MAX_POOL_ATTRS] = {
     WINDOW_ATTRS,
     {"storage_order", NULL, A_INT, 0, 0, NULL, "indices: 0 row major, 1 column major"},
 };
-static const struct attr_def average_pool_attrs[] = {
+const struct attr_def average_pool_attrs[AVERAGE_POOL_ATTRS] = {
     WINDOW_ATTRS,
     {"count_include_pad", "include_pad", A_BOOL, 0, 0, NULL, "the average counts the padding as zeros"},
 };
@@ -461,10 +444,11 @@ const struct op op_max_unpool = {
         forward.out = n->in;                                                                                           \
         pool_fill(&forward, geometry, target);                                                                         \
     }                                                                                                                  \
-    static const struct kernel symbol##_kernels[] = {{.name = "average_pool_grad", .part = "pool_train.h",             \
-        .geometry = &plain_geometry, .cost = average_grad_cost, .fill = symbol##_fill}};                               \
+    static const struct kernel symbol##_kernels[] = {                                                                   \
+        {.name = "average_pool_grad", .part = "pool_train.h", .geometry = &plain_geometry, .cost = average_grad_cost, .fill = symbol##_fill}, \
+        {.name = "average_pool_grad_blocked", .part = "pool_grad.h", .geometry = &blocked_geometry, TRAIN_BLOCKED, .fill = symbol##_fill}}; \
     const struct op symbol = {.onnx = onnx_, .doc = "gradient of a pooling", .attrs = table, .nattrs = COUNT(table), .min_in = 1, \
-        .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .kernels = symbol##_kernels, .nkernels = 1}
+        .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .kernels = symbol##_kernels, .nkernels = 2}
 
 static double average_grad_cost(const struct node *n, const struct target *target)
 {

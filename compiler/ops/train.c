@@ -2,6 +2,7 @@
  * their shapes. */
 #include "generic.h"
 
+#include "../../runtime/conv_grad_weight_plan.h"
 #include "../../runtime/conv_train_plan.h"
 #include "../../runtime/train_types.h"
 #include "conv_kernels.h"
@@ -29,6 +30,30 @@ static void weight_fill(const struct node *n, void *geometry, const struct targe
     (void)target;
     conv_shape(n, n->in[0], n->in[1], geometry);
 }
+/* In blocks; of few channels, which lie plain. */
+static void weight_blocked_fill(const struct node *n, void *geometry, const struct target *target)
+{
+    weight_fill(n, geometry, target);
+    cnnc_conv_grad_weight_plan(geometry);
+}
+static bool weight_blocked_match(const struct node *n, const struct target *t)
+{
+    struct cnnc_conv c;
+    if (!t->train || t->train_double || n->in[0]->dtype != DT_F32 || t->block != CNNC_B)
+        return false;
+    weight_fill(n, &c, t);
+    return c.groups == 1 || (c.ic / c.groups % CNNC_B == 0 && c.oc / c.groups % CNNC_B == 0);
+}
+static bool weight_first_match(const struct node *n, const struct target *t)
+{
+    struct cnnc_conv c;
+    if (!weight_blocked_match(n, t))
+        return false;
+    weight_fill(n, &c, t);
+    return c.ic <= 4 && c.groups == 1 && c.kd == 1 && c.id == 1 && c.kw <= 32;
+}
+static size_t weight_blocked_scratch(const void *g) { return cnnc_conv_grad_weight_blocked_scratch(g); }
+static size_t weight_first_scratch(const void *g) { return cnnc_conv_grad_weight_first_scratch(g); }
 static size_t weight32(const void *g) { return cnnc_conv_grad_weight_scratch(g, sizeof(float)); }
 static size_t weight64(const void *g) { return cnnc_conv_grad_weight_scratch(g, sizeof(double)); }
 
@@ -52,7 +77,24 @@ static double weight_seconds(const struct node *n, const struct target *t)
 #define CONV_GRAD_WEIGHT(bits, matches)                                                                                \
     {.name = "conv_grad_weight", .part = "conv_train.h", .geometry = &conv_geometry, .match = matches,                  \
      .cost = weight_seconds, .fill = weight_fill, .scratch = weight##bits}
-static const struct kernel weight_kernels[] = {CONV_GRAD_WEIGHT(32, is_single), CONV_GRAD_WEIGHT(64, is_double)};
+static double weight_blocked_seconds(const struct node *n, const struct target *t)
+{
+    const int64_t ic = n->in[0]->dim[1], oc = n->in[1]->dim[1], b = t->block;
+    struct cost c = {0};
+    conv_cost(n, &c);
+    const double out = (double)((oc + b - 1) / b * b) / (double)oc, in = ic < b ? 1 : (double)((ic + b - 1) / b * b) / (double)ic;
+    return 1e-6 + (double)c.macs * in * out / 50e9;
+}
+static double weight_first_seconds(const struct node *n, const struct target *t) { return 0.8 * weight_blocked_seconds(n, t); }
+
+static const struct kernel weight_kernels[] = {
+    CONV_GRAD_WEIGHT(32, is_single), CONV_GRAD_WEIGHT(64, is_double),
+    {.name = "conv_grad_weight_blocked", .part = "conv_grad_weight.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
+     .match = weight_blocked_match, .cost = weight_blocked_seconds, .fill = weight_blocked_fill, .scratch = weight_blocked_scratch},
+    {.name = "conv_grad_weight_first", .part = "conv_grad_weight.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
+     .plain_inputs = 1, .match = weight_first_match, .cost = weight_first_seconds, .fill = weight_blocked_fill,
+     .scratch = weight_first_scratch},
+};
 
 const struct op op_conv_grad_input = {
     .onnx = "ConvGradInput", .doc = "gradient of a convolution's input", .attrs = conv_attrs, .nattrs = CONV_ATTRS, .min_in = 2,
@@ -85,15 +127,6 @@ static long channels_of(const struct tensor *t) { return t->rank < 2 ? 1 : (long
         struct cnnc_##type *g = geometry;                                                                              \
         (void)target;
 
-FILL(act_grad_fill, act_grad)
-    *g = (struct cnnc_act_grad){(long)tensor_count(n->out[0]), (int)attr_i(n, "kind"), attr_f(n, "a"), attr_f(n, "b")};
-}
-FILL(sum_fill, planes)
-    *g = (struct cnnc_planes){(long)n->in[0]->dim[0], channels_of(n->in[0]), plane_of(n->in[0]), 1};
-}
-FILL(pool_grad_fill, planes)
-    *g = (struct cnnc_planes){(long)n->out[0]->dim[0], (long)n->out[0]->dim[1], plane_of(n->out[0]), plane_of(n->in[0])};
-}
 FILL(sum_to_fill, sum_to)
     const struct tensor *x = n->in[0], *y = n->out[0];
     long stride = 1;
@@ -105,10 +138,6 @@ FILL(sum_to_fill, sum_to)
             stride *= (long)y->dim[j];
         }
     }
-}
-FILL(batch_norm_fill, batch_norm_train)
-    const struct tensor *x = n->out[0];
-    *g = (struct cnnc_batch_norm_train){(long)x->dim[0], channels_of(x), plane_of(x), attr_f(n, "epsilon"), attr_f(n, "a")};
 }
 FILL(loss_fill, train_loss)
     const struct tensor *x = n->in[0];
@@ -131,15 +160,8 @@ FILL(drop_fill, drop)
     *g = (struct cnnc_drop){(long)tensor_count(n->out[0]), inner_of(n->out[0], 0), attr_f(n, "a"), attr_i(n, "seed")};
 }
 
-GEOMETRY(act_grad, FIELD(struct cnnc_act_grad, n, F_LONG), FIELD_LIT(struct cnnc_act_grad, op, F_INT),
-         FIELD(struct cnnc_act_grad, a, F_DOUBLE), FIELD(struct cnnc_act_grad, b, F_DOUBLE));
-GEOMETRY(planes, FIELD(struct cnnc_planes, n, F_LONG), FIELD(struct cnnc_planes, c, F_LONG), FIELD(struct cnnc_planes, in, F_LONG),
-         FIELD(struct cnnc_planes, out, F_LONG));
 GEOMETRY(sum_to, FIELD(struct cnnc_sum_to, rank, F_INT), FIELD_ARRAY(struct cnnc_sum_to, dim, F_LONG, 8),
          FIELD_ARRAY(struct cnnc_sum_to, stride, F_LONG, 8), FIELD(struct cnnc_sum_to, size, F_LONG));
-GEOMETRY(batch_norm_train, FIELD(struct cnnc_batch_norm_train, n, F_LONG), FIELD(struct cnnc_batch_norm_train, c, F_LONG),
-         FIELD(struct cnnc_batch_norm_train, plane, F_LONG), FIELD(struct cnnc_batch_norm_train, epsilon, F_DOUBLE),
-         FIELD(struct cnnc_batch_norm_train, momentum, F_DOUBLE));
 GEOMETRY(train_loss, FIELD(struct cnnc_train_loss, n, F_LONG), FIELD(struct cnnc_train_loss, classes, F_LONG),
          FIELD(struct cnnc_train_loss, inner, F_LONG), FIELD_LIT(struct cnnc_train_loss, kind, F_INT),
          FIELD(struct cnnc_train_loss, weight, F_DOUBLE), FIELD(struct cnnc_train_loss, smoothing, F_DOUBLE));
@@ -157,14 +179,7 @@ GEOMETRY(drop, FIELD(struct cnnc_drop, n, F_LONG), FIELD(struct cnnc_drop, each,
     const struct op symbol = {.onnx = onnx_, .doc = doc_, .attrs = train_attrs, .nattrs = COUNT(train_attrs), .min_in = in, \
         .max_in = in, .max_out = outs, .flags = OP_INTERNAL | (flags_), .kernels = symbol##_kernels, .nkernels = 1, __VA_ARGS__}
 
-TRAIN_OP(op_act_grad, "ActGrad", "train.h", act_grad, act_grad, act_grad_fill, 3, 1, 0, "gradient of an activation", .grad = NULL);
-TRAIN_OP(op_channel_sum, "ChannelSum", "train.h", channel_sum, planes, sum_fill, 1, 1, 0, "sum of each channel", .grad = NULL);
-TRAIN_OP(op_max_pool_grad, "MaxPoolGrad", "train.h", max_pool_grad, planes, pool_grad_fill, 2, 1, 0, "gradient of a max pooling", .grad = NULL);
-TRAIN_OP(op_global_pool_grad, "GlobalPoolGrad", "train.h", global_pool_grad, planes, pool_grad_fill, 1, 1, 0, "gradient of a mean over planes", .grad = NULL);
 TRAIN_OP(op_sum_to, "SumTo", "train.h", sum_to, sum_to, sum_to_fill, 1, 1, 0, "sum over the axes that were broadcast", .grad = NULL);
-TRAIN_OP(op_batch_norm_train, "BatchNormTrain", "train.h", batch_norm_train, batch_norm_train, batch_norm_fill, 6, 5, OP_UPDATES,
-         "batch norm by the statistics of the batch", .grad = batch_norm_train_grad);
-TRAIN_OP(op_batch_norm_grad, "BatchNormGrad", "train.h", batch_norm_grad, batch_norm_train, batch_norm_fill, 6, 3, 0, "gradients of a batch norm", .grad = NULL);
 TRAIN_OP(op_train_loss, "TrainLoss", "train.h", train_loss, train_loss, loss_fill, 4, 4, 0, "loss and its gradient", .grad = NULL);
 TRAIN_OP(op_update, "Update", "update.h", update, update, update_fill, 4, 3, OP_UPDATES, "a step of an optimiser", .grad = NULL);
 TRAIN_OP(op_sum_squares, "SumSquares", "update.h", sum_squares, update, update_fill, 2, 1, 0, "sum of squares", .grad = NULL);

@@ -23,7 +23,9 @@ static bool absorb_stage(struct graph *g, struct node *n, int value)
     struct stage s = {0};
     struct tensor *operand[2] = {NULL, NULL};
     if (!into || into->pool || into->stages == CNNC_MAX_STAGES || through->users != 1 || through->is_output ||
-        into->nout != 1 || !takes_epilogue(into))
+        !takes_epilogue(into))
+        return false;
+    if (into->op->flags & OP_STAGES ? through != into->out[0] || through->rank < 3 : into->nout != 1)
         return false;
     if (!n->op->as_stage || !n->op->as_stage(g, n, value, &s, operand) || n->nout != 1 ||
         !same_shape(through, n->out[0]) || through->dtype != n->out[0]->dtype)
@@ -35,9 +37,9 @@ static bool absorb_stage(struct graph *g, struct node *n, int value)
         later |= !made_before(operand[i], into);
     }
     /* one operand stands in a view of its own: kernels have one such view */
-    if (s.op == CNNC_ST_ADD || s.op == CNNC_ST_MUL)
+    if (cnnc_stage_is_tensor(s.op))
         for (int i = 0; i < into->stages; i++)
-            if (into->stage[i].op == CNNC_ST_ADD || into->stage[i].op == CNNC_ST_MUL)
+            if (cnnc_stage_is_tensor(into->stage[i].op))
                 return false;
     while (into->nin < into->op->max_in)
         node_input(g, into, NULL);
@@ -66,7 +68,7 @@ static bool absorb_pool(struct graph *g, struct node *n)
         if (attr_at(n, "dilations", i, 1) != 1)
             return false;
     for (int i = 0; i < into->stages; i++) /* the operand would have to be pooled row by row as well */
-        if (into->stage[i].op == CNNC_ST_ADD || into->stage[i].op == CNNC_ST_MUL)
+        if (cnnc_stage_is_tensor(into->stage[i].op))
             return false;
     bool able = false;
     for (int i = 0; i < into->op->nkernels; i++)

@@ -63,7 +63,7 @@ static void convert_inputs(struct graph *g, struct node *n, const struct target 
             continue;
         int lies = !runs(n) ? LAYOUT_PLAIN : is_stage_operand(n, i) ? n->kernel->out_layout : n->kernel->in_layout;
         int want = lies == LAYOUT_BLOCKED ? target->block : 0;
-        if (t->rank < 3)
+        if (t->rank < 3 || (runs(n) && i < 32 && n->kernel->plain_inputs >> i & 1))
             want = 0; /* blocked layouts have a channel axis and space */
         if (t->layout.block != want)
             node_set_input(g, n, i, reordered(g, t, want, n));
@@ -154,7 +154,10 @@ bool pass_layout(struct graph *g, struct options *o)
     }
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
-        if (is_reorder(n) && !(n->kernel = first_match(n, &o->target)))
+        if (!is_reorder(n))
+            continue;
+        n->estimate = (double)(tensor_elements_stored(n->in[0]) + tensor_elements_stored(n->out[0])) * (double)dtype_size(n->in[0]->dtype) / 8e9;
+        if (!(n->kernel = first_match(n, &o->target)))
             return node_error(g, n, "'%s' of type %s cannot change its layout", n->in[0]->name,
                               dtype_name(n->in[0]->dtype));
     }

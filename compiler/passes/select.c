@@ -25,7 +25,7 @@ static double conversion_cost(const struct node *n, const struct kernel *k, cons
         const struct tensor *t = n->in[i];
         if (!t || is_constant(t) || t->kind == T_STATE || t->rank < 3)
             continue;
-        if ((t->layout.block != 0) != (k->in_layout == LAYOUT_BLOCKED))
+        if ((t->layout.block != 0) != (k->in_layout == LAYOUT_BLOCKED && !(i < 32 && k->plain_inputs >> i & 1)))
             bytes += moved(t, target->block);
     }
     for (int i = 0; i < n->nout; i++)
@@ -262,7 +262,7 @@ static bool choose(struct graph *g, struct node *n, const struct options *o, con
     n->estimate = time;
     for (int k = 0; k < n->nout; k++)
         if (n->out[k])
-            n->out[k]->layout.block = n->kernel->out_layout == LAYOUT_BLOCKED ? o->target.block : 0;
+            n->out[k]->layout.block = n->kernel->out_layout == LAYOUT_BLOCKED && n->out[k]->rank > 2 ? o->target.block : 0;
     return true;
 }
 
