@@ -90,7 +90,7 @@ static const float *transposed(struct printer *p, const float *x, int64_t rows, 
     return y;
 }
 
-enum form { AS_IT_IS, TURNED, FLAT };
+enum form { AS_IT_IS, TURNED, FLAT, ONE_ITEM }; /* ONE_ITEM: without the axis of the batch */
 
 static bool add_weight(struct printer *p, struct tensor *t, const char *name, enum form form)
 {
@@ -114,6 +114,10 @@ static bool add_weight(struct printer *p, struct tensor *t, const char *name, en
         w.value.data = transposed(p, data, t->dim[0], t->dim[1]);
         w.value.dim[0] = t->dim[1];
         w.value.dim[1] = t->dim[0];
+    }
+    if (form == ONE_ITEM) {
+        w.value.rank--;
+        memmove(w.value.dim, w.value.dim + 1, sizeof *w.value.dim * (size_t)w.value.rank);
     }
     VEC_PUSH(p->weight, p->weights, w);
     return true;
@@ -258,6 +262,17 @@ static bool print_value(struct printer *p, const struct node *n, const struct at
 
 /* ---- layers ----------------------------------------------------------------------------------------------------- */
 
+/* A slope for each channel, or for all; and how it stands in the weights. */
+static bool slope_form(struct printer *p, struct node *n, enum form *form)
+{
+    const struct tensor *x = n->in[0], *w = n->in[1];
+    const int64_t count = tensor_count(w);
+    const int axis = w->rank - (x->rank - 1);
+    *form = count == 1 ? FLAT : axis == 1 ? ONE_ITEM : AS_IT_IS;
+    return count == 1 || (x->rank > 1 && axis >= 0 && axis <= 1 && w->dim[axis] == count && count == x->dim[1]) ||
+           net_cannot(p, n, "slopes that are not one for each channel");
+}
+
 static bool print_layer(struct printer *p, struct node *n)
 {
     const struct op *op = n->op;
@@ -274,6 +289,10 @@ static bool print_layer(struct printer *p, struct node *n)
     if (dense && (attr_i(n, "transA") || attr_f(n, "alpha") != 1 || attr_f(n, "beta") != 1 || n->in[1]->dtype != DT_F32 ||
                   (input(n, 2) && tensor_count(n->in[2]) != n->out[0]->dim[1])))
         return net_cannot(p, n, "a matrix product that is not a dense layer");
+    const bool slopes = suffix && op->flags & OP_ELEMENTWISE;
+    enum form slope = AS_IT_IS;
+    if (slopes && !slope_form(p, n, &slope))
+        return false;
     if (suffix && !literal)
         net_arguments_from_weights(n);
     else if (strcmp(op->onnx, "Resize") == 0 ? !net_resize_arguments(p, n) : !literal && n->nin > given && !net_arguments_from_inputs(p, n, given))
@@ -308,7 +327,7 @@ static bool print_layer(struct printer *p, struct node *n)
                 continue;
             if (i - given >= 4 || !suffix[i - given] || !known(p, n->in[i]))
                 return net_cannot(p, n, "an operand in the place of a parameter");
-            if (!add_weight(p, n->in[i], arena_printf(&p->g->arena, "%s.%s", label, suffix[i - given]), i == 1 && turn ? TURNED : i == 2 && dense ? FLAT : AS_IT_IS))
+            if (!add_weight(p, n->in[i], arena_printf(&p->g->arena, "%s.%s", label, suffix[i - given]), i == 1 && turn ? TURNED : i == 2 && dense ? FLAT : slope))
                 return false;
         }
     }
@@ -403,6 +422,9 @@ bool emit_net(struct graph *g, const struct options *o)
     fprintf(p.f, "network %s\n\n", is_plain(g->name) ? g->name : "net");
     print_inputs(&p);
     fputc('\n', p.f);
+    for (int i = 0; i < g->nodes; i++) /* operands that are only written out to the shape that they have anyway */
+        if (g->node[i]->op->flags & OP_ELEMENTWISE && g->node[i]->op->max_in == 2 && g->node[i]->op->expand)
+            g->node[i]->op->expand(g, g->node[i]);
     find_known(&p);
     for (int i = 0; i < g->nodes && p.ok; i++)
         if (g->node[i]->nout > 0 && !(g->node[i]->out[0] && p.known[g->node[i]->out[0]->id]))

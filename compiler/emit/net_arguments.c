@@ -21,11 +21,12 @@ bool net_arguments_from_inputs(struct printer *p, struct node *n, int first)
             return net_cannot(p, n, "an operand that is not constant");
         if (strcmp(d->net, "shape") == 0 && strcmp(n->op->onnx, "Reshape") == 0) { /* 0 and -1 are resolved by now */
             const struct tensor *y = n->out[0];
-            if (y->rank < 1 || n->in[0]->rank < 1 || y->dim[0] != n->in[0]->dim[0])
-                return net_cannot(p, n, "a shape that changes the batch");
+            const bool batch = y->rank > 0 && n->in[0]->rank > 0 && y->dim[0] == n->in[0]->dim[0];
+            if (!batch)
+                set_attr_i(p->g, n, "batch", 0);
             a->ints = arena_alloc(&p->g->arena, sizeof v);
-            memcpy(a->ints, y->dim + 1, sizeof *v * (size_t)(y->rank - 1));
-            a->n = y->rank - 1;
+            memcpy(a->ints, y->dim + batch, sizeof *v * (size_t)(y->rank - batch));
+            a->n = y->rank - batch;
         } else if ((d->type == A_INTS || d->type == A_PADS) && tensor_ints(t, v, 64, &count)) {
             a->ints = arena_alloc(&p->g->arena, sizeof v);
             memcpy(a->ints, v, sizeof v);
@@ -77,6 +78,8 @@ void net_arguments_from_weights(struct node *n)
             a->i = transposed ? w->dim[1] * attr_i(n, "group") : w->dim[0];
         else if (strcmp(d->net, "units") == 0)
             a->i = w->dim[attr_i(n, "transB") ? 0 : 1];
+        else if (strcmp(d->net, "shared") == 0)
+            a->i = tensor_count(w) == 1;
         else if (strcmp(d->net, "bias") == 0 && !input(n, 2))
             a->i = 0;
         else

@@ -181,10 +181,12 @@ static bool trees_sound(const struct node *n)
     const struct attr *ids[2] = {attr_get(n, "nodes_falsenodeids"), attr_get(n, "nodes_truenodeids")};
     const struct attr *leafs[2] = {attr_get(n, "nodes_falseleafs"), attr_get(n, "nodes_trueleafs")};
     const struct tensor *modes = attr_get(n, "nodes_modes")->tensor, *splits = attr_get(n, "nodes_splits")->tensor;
-    const struct tensor *weights = attr_get(n, "leaf_weights")->tensor;
+    const struct tensor *weights = attr_get(n, "leaf_weights")->tensor, *members = attr_get(n, "membership_values")->tensor;
     int nodes = feature->n, leaves = attr_get(n, "leaf_targetids")->n;
     if (!modes || !splits || !weights || tensor_count(modes) != nodes || tensor_count(splits) != nodes ||
         tensor_count(weights) != leaves || roots->n < 1)
+        return false;
+    if (modes->dtype != DT_U8 || !dtype_is_float(splits->dtype) || !dtype_is_float(weights->dtype) || (members && !dtype_is_float(members->dtype)))
         return false;
     for (int i = 0; i < roots->n; i++)
         if (roots->ints[i] >= nodes)

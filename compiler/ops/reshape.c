@@ -33,20 +33,22 @@ static bool view_as(struct graph *g, struct node *n, int rank, const int64_t *di
 static const struct attr_def reshape_attrs[] = {
     {"allowzero", NULL, A_BOOL, 0, 0, NULL, "0 in the shape is a size, not a copy of the input's"},
     {"shape", "shape", A_INTS, AT_NET | AT_POS | AT_REQUIRED, 0, NULL, "new shape without the batch; -1: what remains, 0: as before"},
+    {NULL, "batch", A_BOOL, AT_NET, 1, NULL, "the batch stays as it is; false: the shape has a place for it too"},
 };
 
 static bool reshape_params(struct graph *g, struct node *n)
 {
     const struct attr *a = attr_get(n, "shape");
+    const int batch = attr_i(n, "batch") != 0;
     int64_t v[MAX_RANK + 1] = {n->in[0]->rank > 0 ? n->in[0]->dim[0] : 1};
-    if (a->n + 1 > MAX_RANK)
-        return attr_error(g, n, "shape", "%d sizes, at most %d are possible", a->n, MAX_RANK - 1);
+    if (a->n + batch > MAX_RANK)
+        return attr_error(g, n, "shape", "%d sizes, at most %d are possible", a->n, MAX_RANK - batch);
     for (int i = 0; i < a->n; i++) {
-        v[i + 1] = a->ints[i];
-        if (v[i + 1] == 0 && i + 1 < n->in[0]->rank)
-            v[i + 1] = n->in[0]->dim[i + 1];
+        v[i + batch] = a->ints[i];
+        if (v[i + batch] == 0 && i + batch < n->in[0]->rank)
+            v[i + batch] = n->in[0]->dim[i + batch];
     }
-    node_input(g, n, tensor_i64(g, unique_name(g, "shape"), a->n + 1, v));
+    node_input(g, n, tensor_i64(g, unique_name(g, "shape"), a->n + batch, v));
     return true;
 }
 
