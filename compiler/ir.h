@@ -123,6 +123,7 @@ struct node {
 
     const struct kernel *kernel;
     double estimate;         /* the cost model's seconds on one core */
+    double error;            /* what the kernel adds to rounding errors (struct kernel) */
     const char *tuned;       /* --tune: the layer as the file of times has it */
     const char *kernel_note; /* why this kernel, for the report: "410 us; conv_plain: 8.2 ms" */
     bool slices;             /* runs nothing: its inputs lie inside its output */

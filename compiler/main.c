@@ -62,7 +62,7 @@ static const struct argp_option option_table[] = {
     {"verify", OPT_VERIFY, "FOLDER", 0, "compile, build with $CC and $CFLAGS, run on FOLDER/input_0.pb (or .npy) ..., compare with output_0.pb ...", 0},
     {"bench", OPT_BENCH, "text|json", OPTION_ARG_OPTIONAL, "build with $CC and $CFLAGS, run, print each layer's time and how near it comes to what the machine can do", 0},
     {"emit", OPT_EMIT, "c|onnx|net", 0, "what to write with -o (default c); net: a .net, with its parameters as .safetensors beside it", 0},
-    {"report", OPT_REPORT, "text|json|html|dot", OPTION_ARG_OPTIONAL, "print what the network consists of and what it becomes (default text); several networks: side by side", 0},
+    {"report", OPT_REPORT, "text|json|html|dot|errors", OPTION_ARG_OPTIONAL, "print what the network consists of and what it becomes (default text); several networks: side by side; errors: the rounding errors of its convolutions, measured", 0},
     {"keep", OPT_KEEP, "LAYER", 0, "make a layer's result an output too", 0},
     {"selftest", OPT_SELFTEST, "FILE|FOLDER", OPTION_ARG_OPTIONAL, "add a check, compiled with -DCNNC_SELFTEST, that runs a stored input (FILE.npy; FOLDER/input_0.npy ...; default: made up) and names the first layer that differs", 0},
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
@@ -121,7 +121,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         exit(0);
     case OPT_REPORT:
         if (!report_form_named(arg, &report_form))
-            argp_error(state, "--report=%s: expected text, json, html or dot", arg);
+            argp_error(state, "--report=%s: expected text, json, html, dot or errors", arg);
         return 0;
     case OPT_BENCH:
         if (arg && strcmp(arg, "text") != 0 && strcmp(arg, "json") != 0)

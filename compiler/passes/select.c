@@ -260,6 +260,7 @@ static bool choose(struct graph *g, struct node *n, const struct options *o, con
         return node_error(g, n, "no kernel computes this on %s for element type %s", o->target.name,
                           dtype_name(n->nin && n->in[0] ? n->in[0]->dtype : n->out[0]->dtype));
     n->estimate = time;
+    n->error = n->kernel->error ? n->kernel->error(n) : 0;
     for (int k = 0; k < n->nout; k++)
         if (n->out[k])
             n->out[k]->layout.block = n->kernel->out_layout == LAYOUT_BLOCKED && n->out[k]->rank > 2 ? o->target.block : 0;
@@ -312,8 +313,6 @@ static bool limit_weights(struct graph *g, const struct options *o)
     return ok;
 }
 
-static double error_of(const struct node *n) { return n->kernel && n->kernel->error ? n->kernel->error(n) : 0; }
-
 /* Kernels that add rounding errors give way to others, the one that saves least for its error first, until the root of the sum of squares is
  * within the limit. */
 static bool limit_error(struct graph *g, const struct options *o)
@@ -324,7 +323,7 @@ static bool limit_error(struct graph *g, const struct options *o)
         double sum = 0, best = -1;
         for (int i = 0; i < g->nodes; i++) {
             struct node *n = g->node[i];
-            const double e = error_of(n);
+            const double e = n->kernel ? n->error : 0;
             double time;
             const struct limits less = {!(n->kernel && n->kernel->weights), e};
             sum += e * e;
@@ -336,7 +335,7 @@ static bool limit_error(struct graph *g, const struct options *o)
         }
         if (sum <= most || !worst)
             return true;
-        const struct limits less = {!worst->kernel->weights, error_of(worst)};
+        const struct limits less = {!worst->kernel->weights, worst->error};
         if (!choose(g, worst, o, &less))
             return false;
         worst->kernel_note = "a faster one would pass --max-error";

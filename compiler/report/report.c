@@ -251,11 +251,11 @@ void report_free(struct report *r)
 
 bool report_form_named(const char *name, enum report_form *form)
 {
-    static const char *const names[] = {[REPORT_TEXT] = "text", [REPORT_JSON] = "json", [REPORT_HTML] = "html", [REPORT_DOT] = "dot"};
+    static const char *const names[] = {[REPORT_TEXT] = "text", [REPORT_JSON] = "json", [REPORT_HTML] = "html", [REPORT_DOT] = "dot", [REPORT_ERRORS] = "errors"};
     *form = REPORT_TEXT;
     if (!name)
         return true;
-    for (int i = REPORT_TEXT; i <= REPORT_DOT; i++)
+    for (int i = REPORT_TEXT; i <= REPORT_ERRORS; i++)
         if (strcmp(names[i], name) == 0) {
             *form = (enum report_form)i;
             return true;
@@ -272,6 +272,10 @@ void report_print(FILE *f, enum report_form form, struct report *const *list, in
     case REPORT_DOT:
         for (int i = 0; i < n; i++)
             report_dot(f, list[i]);
+        break;
+    case REPORT_ERRORS:
+        for (int i = 0; i < n; i++)
+            report_errors(f, list[i]);
         break;
     case REPORT_TEXT:
         if (n > 1)

@@ -67,7 +67,7 @@ struct report {
 
 pass_fn pass_layers;
 
-enum report_form { REPORT_NONE, REPORT_TEXT, REPORT_JSON, REPORT_HTML, REPORT_DOT };
+enum report_form { REPORT_NONE, REPORT_TEXT, REPORT_JSON, REPORT_HTML, REPORT_DOT, REPORT_ERRORS };
 bool report_form_named(const char *name, enum report_form *form); /* NULL: text */
 
 /* g: planned. The report points into it. */
@@ -80,6 +80,7 @@ void report_compare(FILE *f, struct report *const *list, int n);
 void report_json(FILE *f, struct report *const *list, int n);
 void report_html(FILE *f, struct report *const *list, int n);
 void report_dot(FILE *f, const struct report *r);
+void report_errors(FILE *f, const struct report *r); /* computes weights */
 
 /* field.c */
 struct receptive field_of_input(const struct tensor *t);
