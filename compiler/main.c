@@ -43,7 +43,7 @@ static const struct target targets[] = {
 enum {
     OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE,
     OPT_FIX_INPUT, OPT_VERIFY, OPT_TOLERANCE, OPT_HELP_OPS, OPT_CONST, OPT_EMIT,
-    OPT_DISPATCH,
+    OPT_DISPATCH, OPT_WEIGHTS_DTYPE,
     OPT_TRAIN, OPT_DISTRIBUTED, OPT_SYNC_BN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME, OPT_BENCH, OPT_TUNE, OPT_MAX_ERROR,
     OPT_OPTIMIZER, OPT_LR, OPT_LOSS, OPT_SCHEDULE, OPT_SET, OPT_FREEZE, OPT_RECOMPUTE /* settings of training */
 };
@@ -52,6 +52,7 @@ static const struct argp_option option_table[] = {
     {"output", 'o', "FILE.c", 0, "write the C here; FILE.h and, for big networks, FILE.weights beside it", 0},
     {"weights", OPT_WEIGHTS, "FILE", 0, "parameters from a safetensors file (.net); otherwise initialised from the seed", 0},
     {"weights-in", OPT_WEIGHTS_IN, "c|file|incbin", 0, "where the weights go (default: by size)", 0},
+    {"weights-dtype", OPT_WEIGHTS_DTYPE, "f32|f16|bf16", 0, "element type that dense layers' weights are stored in (default f32)", 0},
     {"seed", OPT_SEED, "N", 0, "seed of initial weights (default 1)", 0},
     {"batch", OPT_BATCH, "N", 0, "samples in a run (default 1)", 0},
     {"name", OPT_NAME, "NAME", 0, "prefix of the generated names (default: the network's)", 0},
@@ -160,6 +161,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         if (!o->external_runtime && strcmp(arg, "inline") != 0)
             argp_error(state, "--runtime=%s: expected inline or external", arg);
         return 0;
+    case OPT_WEIGHTS_DTYPE:
+        for (int i = 0; i < 3; i++)
+            if (strcmp(arg, (const char *[]){"f32", "f16", "bf16"}[i]) == 0) {
+                o->target.half = i;
+                return 0;
+            }
+        argp_error(state, "--weights-dtype=%s: expected f32, f16 or bf16", arg);
+        return 0;
     case OPT_TUNE:
         tunes = true;
         times = arg;
@@ -168,6 +177,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->target.max_error = strtod(arg, &end);
         if (end == arg || *end || !(o->target.max_error >= 0))
             argp_error(state, "--max-error=%s: expected a number of at least 0", arg);
+        o->target.bounded = true;
         return 0;
     case OPT_NO_FUSE: o->target.fuse = false; return 0;
     case OPT_SEED:
@@ -217,11 +227,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_TARGET:
         for (size_t i = 0; i < COUNT(targets); i++)
             if (strcmp(targets[i].name, arg) == 0) {
-                const bool fuse = o->target.fuse;
-                const double max_error = o->target.max_error;
+                const struct target given = o->target;
                 o->target = targets[i];
-                o->target.fuse = fuse;
-                o->target.max_error = max_error;
+                o->target.fuse = given.fuse;
+                o->target.max_error = given.max_error;
+                o->target.bounded = given.bounded;
+                o->target.half = given.half;
                 return 0;
             }
         argp_error(state, "--target=%s: expected portable or cortex-m", arg);

@@ -94,6 +94,8 @@ struct target {
     double max_error;   /* what fast algorithms may add to the rounding errors: root of the sum of their squares, as a share of a result's range */
     double max_weights; /* packed weights at most so many times the parameters */
     bool train;        /* a graph of training: weights change, and are packed in the run */
+    bool bounded;       /* max_error was given: it holds for weights of 16 bits, too */
+    int half;           /* dense layers' weights: 0 float, 1 float16, 2 bfloat16 (runtime/dense_types.h) */
     struct tuned *tuned;       /* measured times (passes/tuned.h) that count more than the model's, or NULL */
     struct explore *explore;   /* while --tune measures: select takes the kernels in turn */
     bool train_double; /* training in double, to check gradients */
@@ -172,6 +174,9 @@ extern const struct op *const op_table[];
 extern const int op_count;
 const struct op *op_by_onnx(const char *name);
 const struct op *op_by_net(const char *name); /* aliases too */
+
+/* "PREFIXfloat16" if dense layers have such weights, otherwise "". */
+const char *half_text(struct graph *g, const char *prefix);
 
 /* ops/common.c: helpers that families share. */
 bool infer_same_as_input(struct graph *g, struct node *n); /* output 0 has input 0's shape and type */

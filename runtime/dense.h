@@ -46,9 +46,59 @@ CNNC_INLINE void CNNC_FN(cnnc_dense_tile)(const struct cnnc_dense *g, const floa
             sums[i * 16 + r] = CNNC_VREDUCE_ADD(acc[r * N + i]);
 }
 
+/* The same with weights of 16 bits. */
+CNNC_INLINE void CNNC_FN(cnnc_dense_tile16)(const struct cnnc_dense *g, const int32_t *w, const float *x, int k, const int R, const int N, float *sums)
+{
+    cnnc_vf acc[24], v[2][3];
+    const int32_t *row[8];
+    const cnnc_vi upper = CNNC_VISET1((int32_t)0xffff0000u), bits = CNNC_VISET1((int32_t)0x8fffe000u);
+    const ptrdiff_t words = g->row / 2;
+    float factor;
+    memcpy(&factor, w + g->oc * words, sizeof factor);
+    const cnnc_vf scale = CNNC_VSET1(factor * 0x1p112f);
+    CNNC_UNROLL for (int r = 0; r < R; r++)
+        row[r] = w + cnnc_min(k + r, g->oc - 1) * words;
+    CNNC_UNROLL for (int i = 0; i < R * N; i++)
+        acc[i] = CNNC_VZERO();
+    for (int c = 0, at = 0; at < words; at += CNNC_VL, c = at / 16 * 32 + at % 16) {
+        CNNC_UNROLL for (int i = 0; i < N; i++) { /* x is not padded */
+            const float *p = x + i * g->xn;
+            if (c + 16 + CNNC_VL <= g->ic) {
+                v[0][i] = CNNC_VLOAD(p + c), v[1][i] = CNNC_VLOAD(p + c + 16);
+            } else {
+                v[0][i] = CNNC_VLOAD_N(p + cnnc_min(c, g->ic), (int)cnnc_min(CNNC_VL, cnnc_max(0, g->ic - c)));
+                v[1][i] = CNNC_VLOAD_N(p + cnnc_min(c + 16, g->ic), (int)cnnc_min(CNNC_VL, cnnc_max(0, g->ic - c - 16)));
+            }
+        }
+        CNNC_UNROLL for (int r = 0; r < R; r++) {
+            const cnnc_vi both = CNNC_VILOAD(row[r] + at), a = CNNC_VISHL(both, 16), b = CNNC_VIAND(both, upper);
+            cnnc_vf low, high;
+            if (g->half == CNNC_DENSE_BF16) {
+                low = CNNC_VAS_FLOAT(a), high = CNNC_VAS_FLOAT(b);
+            } else { /* exponent and fraction to where a float has them; the factor sets the exponent right */
+                low = CNNC_VMUL(CNNC_VAS_FLOAT(CNNC_VIAND(CNNC_VISAR(a, 3), bits)), scale);
+                high = CNNC_VMUL(CNNC_VAS_FLOAT(CNNC_VIAND(CNNC_VISAR(b, 3), bits)), scale);
+            }
+            CNNC_UNROLL for (int i = 0; i < N; i++)
+                acc[r * N + i] = CNNC_VFMA(high, v[1][i], CNNC_VFMA(low, v[0][i], acc[r * N + i]));
+        }
+    }
+    CNNC_UNROLL for (int r = 0; r < R; r++)
+        CNNC_UNROLL for (int i = 0; i < N; i++)
+            sums[i * 16 + r] = CNNC_VREDUCE_ADD(acc[r * N + i]);
+}
+
+CNNC_INLINE void CNNC_FN(cnnc_dense_sums)(const struct cnnc_dense *g, const void *w, const float *x, int k, const int R, const int N, float *sums)
+{
+    if (g->half)
+        CNNC_FN(cnnc_dense_tile16)(g, (const int32_t *)w, x, k, R, N, sums);
+    else
+        CNNC_FN(cnnc_dense_tile)(g, (const float *)w, x, k, R, N, sums);
+}
+
 CNNC_INLINE void CNNC_FN(cnnc_dense)(const struct cnnc_dense *g, const void *const in[], void *const out[], struct cnnc_thread t)
 {
-    const float *x = (const float *)in[0], *w = (const float *)in[1], *bias = (const float *)in[2];
+    const float *x = (const float *)in[0], *bias = (const float *)in[2];
     const struct cnnc_stage_args args = cnnc_stage_args(&g->ep, in, 3);
     float *y = (float *)out[0];
     long b, last;
@@ -60,10 +110,10 @@ CNNC_INLINE void CNNC_FN(cnnc_dense)(const struct cnnc_dense *g, const void *con
             const int batch = g->n - i >= CNNC_DENSE_N ? CNNC_DENSE_N : 1;
             if (g->n >= CNNC_DENSE_N && batch > 1)
                 for (int r = 0; r < rows; r += CNNC_DENSE_RN)
-                    CNNC_FN(cnnc_dense_tile)(g, w, x + i * g->xn, k + r, CNNC_DENSE_RN, CNNC_DENSE_N, sums + r);
+                    CNNC_FN(cnnc_dense_sums)(g, in[1], x + i * g->xn, k + r, CNNC_DENSE_RN, CNNC_DENSE_N, sums + r);
             else
                 for (int r = 0; r < rows; r += CNNC_DENSE_R1)
-                    CNNC_FN(cnnc_dense_tile)(g, w, x + i * g->xn, k + r, CNNC_DENSE_R1, 1, sums + r);
+                    CNNC_FN(cnnc_dense_sums)(g, in[1], x + i * g->xn, k + r, CNNC_DENSE_R1, 1, sums + r);
             for (int end = i + batch, q = 0; i < end; i++, q += 16)
                 for (int r = 0; r < rows; r += CNNC_VL) {
                     const int n = (int)cnnc_min(CNNC_VL, rows - r);

@@ -13,11 +13,18 @@
  * stream from memory at once. */
 #define CNNC_DENSE_ROW(ic) (((ic) + 15) / 16 * 16)
 
+/* Weights of 16 bits: rows are rounded up to 32, and 32-bit words hold two of them, so that vectors of any length unpack with a shift and a
+ * mask: word i of a group of 16 has weight i in its lower half and weight i + 16 in its upper one. Behind the last row stand the
+ * factor (a float) that the weights were divided by, so that none of them is a denormal float16, and 15 zeros. */
+enum { CNNC_DENSE_FLOAT, CNNC_DENSE_F16, CNNC_DENSE_BF16 };
+#define CNNC_DENSE_ROW16(ic) (((ic) + 31) / 32 * 32)
+
 struct cnnc_dense {
     int n;                              /* batch; literal 1 where it is */
     int ic, oc, row;
     ptrdiff_t xn, yn;                   /* strides between the batch's rows; tensor operands of the epilogue lie as y does */
     struct cnnc_epilogue ep;            /* literal */
+    int half;                           /* literal: type of the weights, CNNC_DENSE_... */
 };
 
 /* Where x is a blocked tensor of c channels and `pixels` pixels (contiguous, no halo), its flattening costs nothing: the weights take

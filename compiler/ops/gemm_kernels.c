@@ -2,10 +2,11 @@
  * dense layer's weights into the order in which its kernel streams them. */
 #include "gemm_kernels.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define CNNC_FN(name) name
-#include "../../runtime/dense_types.h"
+#include "../../runtime/dense_half.h"
 #include "../../runtime/gemm_types.h"
 #include "../../runtime/matmul.h"
 
@@ -18,13 +19,16 @@ static const struct attr_def pack_attrs[] = {
     {"rows", NULL, A_INT, 0, 1, NULL, "outputs"},
     {"row", NULL, A_INT, 0, 1, NULL, "length of a row, padding included"},
     {"transposed", NULL, A_BOOL, 0, 0, NULL, "the weights are [in][out]"},
+    {"half", NULL, A_INT, 0, 0, NULL, "of 16 bits: CNNC_DENSE_F16 or CNNC_DENSE_BF16"},
 };
 
 static bool pack_infer(struct graph *g, struct node *n)
 {
     (void)g;
-    n->out[0]->dtype = DT_F32;
-    tensor_set_shape(n->out[0], 1, (int64_t[]){attr_i(n, "rows") * attr_i(n, "row")});
+    const int64_t count = attr_i(n, "rows") * attr_i(n, "row"), words = CNNC_DENSE_WORDS(count);
+    const bool half = attr_i(n, "half") != CNNC_DENSE_FLOAT;
+    n->out[0]->dtype = half ? DT_I32 : DT_F32; /* words of two weights are no floats */
+    tensor_set_shape(n->out[0], 1, half ? &words : &count);
     return true;
 }
 
@@ -34,13 +38,17 @@ static void pack_run(const struct node *n, const void *geometry, const void *con
     const int64_t rows = attr_i(n, "rows"), row = attr_i(n, "row"), inputs = channels * pixels;
     const bool transposed = attr_i(n, "transposed");
     const float *w = in[0];
-    float *y = out[0];
+    const int half = (int)attr_i(n, "half");
+    float *wide = half ? xcalloc((size_t)(rows * row), sizeof *wide) : NULL, *y = half ? wide : out[0];
     (void)geometry;
     for (int64_t o = 0; o < rows; o++, y += row)
         for (int64_t i = 0; i < inputs; i++) {
             const int64_t c = i / pixels, p = i % pixels;
             y[block ? (c / block * pixels + p) * block + c % block : i] = w[transposed ? i * rows + o : o * inputs + i];
         }
+    if (half)
+        cnnc_dense_halve(wide, (long)(rows * row), half, out[0]);
+    free(wide);
 }
 
 static const struct kernel pack_kernels[] = {{.name = "pack_dense", .run = pack_run}};
@@ -49,6 +57,14 @@ const struct op op_pack_dense = {
     .nattrs = COUNT(pack_attrs), .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .infer = pack_infer,
     .kernels = pack_kernels, .nkernels = COUNT(pack_kernels),
 };
+
+const char *half_text(struct graph *g, const char *prefix)
+{
+    for (int i = 0; i < g->nodes; i++)
+        if (g->node[i]->op == &op_pack_dense && attr_i(g->node[i], "half"))
+            return arena_printf(&g->arena, "%s%s", prefix, attr_i(g->node[i], "half") == CNNC_DENSE_F16 ? "float16" : "bfloat16");
+    return "";
+}
 
 /* ---- the kernel of any type ------------------------------------------------------------------------------------- */
 
@@ -224,12 +240,18 @@ static bool dense_match(const struct node *n, const struct target *target)
            (!c || (attr_f(n, "beta") == 1 && tensor_count(c) == y->dim[1] && c->dim[c->rank - 1] == y->dim[1]));
 }
 
+/* Weights that change are float; so are those whose rounding would cost more than --max-error. */
+static int half_of(const struct target *target)
+{
+    const double error = target->half == CNNC_DENSE_F16 ? 1.5e-4 : 1.1e-3; /* of a result's range, as --report=errors measures */
+    return target->train || (target->bounded && target->max_error < error) ? CNNC_DENSE_FLOAT : target->half;
+}
+
 static double dense_cost(const struct node *n, const struct target *target)
 {
     struct cost c;
-    (void)target;
     n->op->cost(n, &c);
-    return MAX((double)c.macs / 25e9, 4 * (double)tensor_count(n->in[1]) / 12e9) + 3e-7;
+    return MAX((double)c.macs / 25e9, (half_of(target) ? 2 : 4) * (double)tensor_count(n->in[1]) / 12e9) + 3e-7;
 }
 
 /* The blocked tensor that the operand is a flattening of, if nothing else reads it. */
@@ -249,7 +271,7 @@ static bool blocked_match(const struct node *n, const struct target *target)
     return dense_match(n, target) && flattened(n, target);
 }
 
-static void pack(struct graph *g, struct node *n, int64_t channels, int64_t pixels, int block)
+static void pack(struct graph *g, struct node *n, int64_t channels, int64_t pixels, int block, const struct target *target)
 {
     const int64_t padded = block ? (channels + block - 1) / block * block * pixels : channels * pixels;
     struct tensor *w = n->in[1];
@@ -259,7 +281,8 @@ static void pack(struct graph *g, struct node *n, int64_t channels, int64_t pixe
     set_attr_i(g, p, "pixels", pixels);
     set_attr_i(g, p, "block", block);
     set_attr_i(g, p, "rows", n->out[0]->dim[1]);
-    set_attr_i(g, p, "row", CNNC_DENSE_ROW(padded));
+    set_attr_i(g, p, "row", half_of(target) ? CNNC_DENSE_ROW16(padded) : CNNC_DENSE_ROW(padded));
+    set_attr_i(g, p, "half", half_of(target));
     set_attr_i(g, p, "transposed", !attr_i(n, "transB"));
     struct tensor *packed = node_output(g, p, unique_name(g, p->name));
     p->op->infer(g, p);
@@ -270,8 +293,7 @@ static void pack(struct graph *g, struct node *n, int64_t channels, int64_t pixe
 
 static void dense_prepare(struct graph *g, struct node *n, const struct target *target)
 {
-    (void)target;
-    pack(g, n, n->in[0]->dim[1], 1, 0);
+    pack(g, n, n->in[0]->dim[1], 1, 0, target);
 }
 
 /* The weights take the order of the blocks, and the flattening goes. */
@@ -284,16 +306,17 @@ static void blocked_prepare(struct graph *g, struct node *n, const struct target
         gone = view->in[0];
         node_remove(g, view);
     }
-    pack(g, n, t->dim[1], dims_count(t->rank - 2, t->dim + 2), target->block);
+    pack(g, n, t->dim[1], dims_count(t->rank - 2, t->dim + 2), target->block, target);
 }
 
 static void dense_fill(const struct node *n, void *geometry, const struct target *target)
 {
     const struct tensor *x = n->in[0], *y = n->out[0];
     struct cnnc_dense *g = geometry;
-    (void)target;
+    const int half = half_of(target);
     const int64_t ic = tensor_elements_stored(x) / MAX(1, x->dim[0]);
-    *g = (struct cnnc_dense){.n = (int)y->dim[0], .ic = (int)ic, .oc = (int)y->dim[1], .row = (int)CNNC_DENSE_ROW(ic),
+    *g = (struct cnnc_dense){.n = (int)y->dim[0], .ic = (int)ic, .oc = (int)y->dim[1], 
+                             .row = (int)(half ? CNNC_DENSE_ROW16(ic) : CNNC_DENSE_ROW(ic)), .half = half,
                              .xn = (ptrdiff_t)ic, .yn = (ptrdiff_t)y->dim[1]};
     fill_epilogue(n, &g->ep, NULL);
 }
@@ -301,7 +324,7 @@ static void dense_fill(const struct node *n, void *geometry, const struct target
 static const struct field dense_fields[] = {
     FIELD_LIT(struct cnnc_dense, n, F_INT), FIELD(struct cnnc_dense, ic, F_INT), FIELD(struct cnnc_dense, oc, F_INT),
     FIELD(struct cnnc_dense, row, F_INT), FIELD(struct cnnc_dense, xn, F_LONG), FIELD(struct cnnc_dense, yn, F_LONG),
-    FIELD_LIT(struct cnnc_dense, ep, F_EPILOGUE),
+    FIELD_LIT(struct cnnc_dense, ep, F_EPILOGUE), FIELD_LIT(struct cnnc_dense, half, F_INT),
 };
 static const struct geometry dense_geometry = {"cnnc_dense", sizeof(struct cnnc_dense), dense_fields, COUNT(dense_fields)};
 

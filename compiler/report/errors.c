@@ -1,4 +1,4 @@
-/* --report=errors: the rounding error of each convolution as its kernel computes it, against a direct sum in double. The layer's own weights (batch
+/* --report=errors: the rounding error of each convolution, and of dense layers with weights of 16 bits, as its kernel computes it, against a direct sum in double. The layer's own weights (batch
  * norm folded in), all its input channels, positive normal data; eight by eight outputs of sixteen channels. Kernels run in plain C. */
 #include "report.h"
 
@@ -10,6 +10,8 @@
 #include "../../runtime/conv_direct.h"
 #include "../../runtime/conv_plan.h"
 #include "../../runtime/conv_winograd.h"
+#include "../../runtime/dense.h"
+#include "../../runtime/dense_half.h"
 
 enum { SIDE = 8 };
 
@@ -113,6 +115,65 @@ static bool measure(struct graph *g, const struct node *n, struct error *e, int 
     return true;
 }
 
+#define DENSE(name, type)                                                                                              \
+    static void name(const struct cnnc_dense *g, const void *const in[], void *const out[], struct cnnc_thread t)      \
+    {                                                                                                                  \
+        struct cnnc_dense k = *g;                                                                                      \
+        k.half = type;                                                                                                 \
+        cnnc_dense(&k, in, out, t);                                                                                    \
+    }
+DENSE(dense_f16, CNNC_DENSE_F16)
+DENSE(dense_bf16, CNNC_DENSE_BF16)
+
+/* The first rows of a dense layer. */
+static bool measure_dense(struct graph *g, const struct node *n, struct error *e, int *products)
+{
+    struct tensor *wt;
+    if (n->in[1]->def == NULL || strcmp(n->in[1]->def->op->onnx, "PackDense") != 0 || !attr_i(n->in[1]->def, "half"))
+        return false;
+    const int half = (int)attr_i(n->in[1]->def, "half");
+    const float *w = weights_of(g, n, &wt);
+    if (!w || wt->rank != 2)
+        return false;
+    const bool turned = attr_i(n->in[1]->def, "transposed");
+    const int ic = (int)wt->dim[!turned], oc = (int)wt->dim[turned], rows = MIN(oc, 64), row = CNNC_DENSE_ROW16(ic);
+    const struct cnnc_dense k = {.n = 1, .ic = ic, .oc = rows, .row = row, .xn = ic, .yn = rows};
+    float *x = floats((size_t)ic), *wide = floats((size_t)(rows * row)), *y = floats((size_t)rows);
+    uint32_t *packed = xcalloc(CNNC_DENSE_WORDS((size_t)(rows * row)), sizeof *packed);
+    const uint64_t key = random_key(1, n->name);
+    double low = INFINITY, high = -INFINITY, sum = 0;
+    for (int i = 0; i < ic; i++)
+        x[i] = (float)fabs(random_normal(key, (uint64_t)i));
+    for (int o = 0; o < rows; o++)
+        for (int i = 0; i < ic; i++)
+            wide[o * row + i] = w[turned ? (int64_t)i * oc + o : (int64_t)o * ic + i];
+    cnnc_dense_halve(wide, (long)rows * row, half, packed);
+    (half == CNNC_DENSE_F16 ? dense_f16 : dense_bf16)(&k, (const void *[8]){x, packed}, (void *[]){y}, (struct cnnc_thread){0, 1, NULL});
+    *products = ic;
+    *e = (struct error){0, 0};
+    for (int o = 0; o < rows; o++) {
+        double v = 0;
+        for (int i = 0; i < ic; i++)
+            v += (double)wide[o * row + i] * (double)x[i];
+        const double d = fabs(v - (double)y[o]);
+        low = fmin(low, v), high = fmax(high, v), e->worst = fmax(e->worst, d), sum += d * d;
+    }
+    const double range = high > low ? high - low : 1;
+    e->worst /= range;
+    e->mean = sqrt(sum / rows) / range;
+    free(x);
+    free(wide);
+    free(y);
+    free(packed);
+    tensor_release(wt);
+    return true;
+}
+
+static bool neither(struct graph *g, const struct node *n, struct error *e, int *products)
+{
+    return (void)g, (void)n, (void)e, (void)products, false;
+}
+
 void report_errors(FILE *f, const struct report *r)
 {
     static const struct column columns[] = {{"layer", CELL_SHRINK, 0}, {"kernel", CELL_SHRINK, 0}, {"products in a sum", CELL_RIGHT, 0},
@@ -124,7 +185,7 @@ void report_errors(FILE *f, const struct report *r)
         const struct node *n = r->g->node[i];
         struct error e;
         int products;
-        if (n->step < 0 || strcmp(n->op->onnx, "Conv") != 0 || !measure(r->g, n, &e, &products))
+        if (n->step < 0 || !(strcmp(n->op->onnx, "Conv") == 0 ? measure : strcmp(n->op->onnx, "Gemm") == 0 ? measure_dense : neither)(r->g, n, &e, &products))
             continue;
         table_cell(&t, "%s", n->name);
         table_cell(&t, "%s", kernel_name(&a, n, n->kernel));

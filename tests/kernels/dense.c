@@ -1,5 +1,6 @@
 /* Dense layers and matrix products against sums in double: tails, batches, packing from blocked tensors, strides, epilogues, threads. */
 #include "../../runtime/dense.h"
+#include "../../runtime/dense_half.h"
 #include "../../runtime/gemm.h"
 #include "kernel_test.h"
 
@@ -16,8 +17,26 @@ static const struct cnnc_epilogue stages = {2, {{CNNC_ST_ADD, 0, 0}, {CNNC_ST_CL
 #define NONE (struct cnnc_epilogue){0, {{0, 0, 0}}}
 INSTANCE(dense_alone, cnnc_dense, cnnc_dense, NONE)
 INSTANCE(dense_add_relu, cnnc_dense, cnnc_dense, stages)
+#define HALF(name, type)                                                                                                \
+    static __attribute__((noinline)) void name(const struct cnnc_dense *g, const void *const in[], void *const out[], struct cnnc_thread t)  \
+    {                                                                                                                   \
+        struct cnnc_dense k = *g;                                                                                       \
+        k.half = type;                                                                                                  \
+        k.ep.n ? dense_half_stages(&k, in, out, t) : cnnc_dense(&k, in, out, t);                                        \
+    }
+INSTANCE(dense_half_stages, cnnc_dense, cnnc_dense, stages)
+HALF(dense_f16, CNNC_DENSE_F16)
+HALF(dense_bf16, CNNC_DENSE_BF16)
 INSTANCE(gemm_alone, cnnc_gemm, cnnc_gemm, NONE)
 INSTANCE(gemm_add_relu, cnnc_gemm, cnnc_gemm, stages)
+
+/* To so many bits of precision, ties to even; exponents are no matter here. */
+static double rounded(double v, int half)
+{
+    int e;
+    const double m = frexp(v, &e), one = half == CNNC_DENSE_F16 ? 0x1p11 : 0x1p8;
+    return ldexp(nearbyint(m * one) / one, e);
+}
 
 static void one_dense(unsigned *seed, int number)
 {
@@ -25,8 +44,10 @@ static void one_dense(unsigned *seed, int number)
     const int c = 1 + random_below(seed, number % 10 ? 70 : 700), pixels = blocked ? 1 + random_below(seed, 5) : 1;
     const int oc = 1 + random_below(seed, 70), n = number % 2 ? 1 : 1 + random_below(seed, 9), ic = c * pixels;
     const int wide = blocked ? (c + CNNC_B - 1) / CNNC_B * CNNC_B * pixels : ic;
-    const struct cnnc_pack_dense pack = {c, pixels, oc, blocked, transposed, CNNC_DENSE_ROW(wide)};
-    struct cnnc_dense g = {n, wide, oc, pack.row, wide, oc + 3, {0, {{0, 0, 0}}}};
+    const int half = number / 2 % 3;
+    const struct cnnc_pack_dense pack = {c, pixels, oc, blocked, transposed, half ? CNNC_DENSE_ROW16(wide) : CNNC_DENSE_ROW(wide)};
+    struct cnnc_dense g = {n, wide, oc, pack.row, wide, oc + 3, {0, {{0, 0, 0}}}, half};
+    uint32_t *words = aligned_alloc(64, (CNNC_DENSE_WORDS((size_t)(oc * pack.row)) * 4 + 63) / 64 * 64);
     float *x = floats((size_t)(n * ic)), *xb = floats((size_t)(n * wide)), *w = floats((size_t)(oc * ic)), *wp = floats((size_t)(oc * pack.row));
     float *bias = floats((size_t)oc), *y = floats((size_t)(n * (oc + 3) - 3)), *add = floats((size_t)(n * (oc + 3) - 3));
     double worst = 0;
@@ -38,19 +59,23 @@ static void one_dense(unsigned *seed, int number)
         for (int k = 0; k < ic; k++)
             xb[i * wide + (blocked ? (k / pixels / CNNC_B * pixels + k % pixels) * CNNC_B + k / pixels % CNNC_B : k)] = x[i * ic + k];
     cnnc_pack_dense(&pack, (const void *[]){w}, (void *[]){wp}, (struct cnnc_thread){0, 1, NULL});
+    cnnc_dense_halve(wp, oc * pack.row, half ? half : 1, words);
+    void (*const run[])(const struct cnnc_dense *, const void *const[], void *const[], struct cnnc_thread) = {g.ep.n ? dense_add_relu : dense_alone, dense_f16, dense_bf16};
     for (int t = 0; t < threads; t++)
-        (g.ep.n ? dense_add_relu : dense_alone)(&g, (const void *[9]){xb, wp, number % 7 ? bias : NULL, add}, (void *[]){y}, (struct cnnc_thread){t, threads, NULL});
+        run[half](&g, (const void *[9]){xb, half ? (void *)words : wp, number % 7 ? bias : NULL, add}, (void *[]){y}, (struct cnnc_thread){t, threads, NULL});
     for (int i = 0; i < n; i++)
         for (int o = 0; o < oc; o++) {
             double s = number % 7 ? bias[o] : 0;
-            for (int k = 0; k < ic; k++)
-                s += (double)x[i * ic + k] * w[transposed ? k * oc + o : o * ic + k];
+            for (int k = 0; k < ic; k++) {
+                const double exact = w[transposed ? k * oc + o : o * ic + k];
+                s += (double)x[i * ic + k] * (half ? rounded(exact, half) : exact);
+            }
             if (g.ep.n)
                 s = fmax(0, s + add[i * (oc + 3) + o]);
             worst = fmax(worst, fabs(s - y[i * (oc + 3) + o]));
         }
-    check(worst < 2e-5 + 1e-8 * ic, "dense %d x %d -> %d blocked %d transposed %d: %g", n, ic, oc, blocked, transposed, worst);
-    free(x), free(xb), free(w), free(wp), free(bias), free(y), free(add);
+    check(worst < 2e-5 + 1e-8 * ic, "dense %d x %d -> %d blocked %d transposed %d half %d: %g", n, ic, oc, blocked, transposed, half, worst);
+    free(x), free(xb), free(w), free(wp), free(words), free(bias), free(y), free(add);
 }
 
 static void one_gemm(unsigned *seed, int number)
@@ -87,7 +112,7 @@ static void one_gemm(unsigned *seed, int number)
 int main(void)
 {
     unsigned seed = 31;
-    for (int n = 0; n < 400; n++) {
+    for (int n = 0; n < 600; n++) {
         one_dense(&seed, n);
         one_gemm(&seed, n);
     }
