@@ -21,13 +21,15 @@ static bool channels_first(const struct node *n)
     return true;
 }
 
-/* The values of a constant that holds one per channel, or one for all, as a vector; NULL if it is anything else. */
-static struct tensor *per_channel(struct graph *g, const struct tensor *t, const struct tensor *of, bool inverse)
+/* The values of a constant that holds one per channel of `of` (its last axis, or its second), or one for all, as a vector; NULL if it is
+ * anything else. */
+static struct tensor *per_channel(struct graph *g, const struct tensor *t, const struct tensor *of, bool last, bool inverse)
 {
     if (!t || t->kind != T_CONST || !t->data || t->dtype != DT_F32)
         return NULL;
-    const int64_t channels = of->dim[1], count = tensor_count(t);
-    if (count != 1 && (count != channels || t->rank < of->rank - 1 || t->dim[t->rank - (of->rank - 1)] != channels))
+    const int64_t channels = of->dim[last ? of->rank - 1 : 1], count = tensor_count(t);
+    const int behind = last ? 1 : of->rank - 1; /* axes from the channels on */
+    if (count != 1 && (count != channels || t->rank < behind || t->dim[t->rank - behind] != channels))
         return NULL;
     struct tensor *v = tensor_const(g, unique_name(g, t->name), DT_F32, 1, &channels, NULL);
     for (int64_t i = 0; i < channels; i++) {
@@ -52,11 +54,19 @@ static void join(struct graph *g, struct tensor *x)
         hwc = true, last = (steps[n++] = step)->out[0], step = only_reader(last);
     if (last->rank < 3 || last->rank > 5)
         return;
-    if (is(step, "Sub") && step->in[0] == last && (mean = per_channel(g, step->in[1], last, false)))
+    const struct node *after = step; /* simplify may have raised the arithmetic above the transposition */
+    while (is(after, "Sub") || is(after, "Mul") || is(after, "Div"))
+        after = only_reader(after->out[0]);
+    const bool late = !hwc && is(after, "Transpose") && channels_first(after);
+    if (is(step, "Sub") && step->in[0] == last && (mean = per_channel(g, step->in[1], last, late, false)))
         last = (steps[n++] = step)->out[0], step = only_reader(last);
     if ((is(step, "Mul") || is(step, "Div")) && step->in[0] == last &&
-        (scale = per_channel(g, step->in[1], last, is(step, "Div"))))
-        last = (steps[n++] = step)->out[0];
+        (scale = per_channel(g, step->in[1], last, late, is(step, "Div"))))
+        last = (steps[n++] = step)->out[0], step = only_reader(last);
+    if (late && step == after)
+        hwc = true, last = (steps[n++] = (struct node *)after)->out[0];
+    else if (late)
+        return;
     if (n < 1 || last->is_output)
         return;
     struct node *image = node_insert_before(g, steps[0], op_by_onnx("ImageInput"), x->name);
