@@ -23,6 +23,18 @@ double random_normal(uint64_t key, uint64_t i)
     return ((double)sum + 6.0) / 65536.0 - 6.0;
 }
 
+void random_fill_uniform(uint64_t key, double bound, float *v, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        v[i] = (float)(bound * (2 * random_uniform(key, (uint64_t)i) - 1));
+}
+
+void random_fill_normal(uint64_t key, double deviation, float *v, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        v[i] = (float)(deviation * random_normal(key, (uint64_t)i));
+}
+
 uint64_t random_key(uint64_t seed, const char *name)
 {
     uint64_t key = mix(seed);

@@ -56,10 +56,12 @@ void sb_free(struct strbuf *b);
 /* The whole of a file, NUL-terminated, in heap memory; NULL with errno set. */
 char *read_file(const char *path, size_t *size);
 
-/* A file that appears under its name only when it is complete: written beside it, renamed by out_close. */
+/* A file that appears under its name only when it is complete: written beside it, renamed by out_close. If the compiler ends
+ * before that, by exit or by a signal, what was written is removed. */
 struct outfile {
     FILE *f;
-    char *path, *temporary;
+    char *path;
+    struct unfinished *temporary;
 };
 bool out_open(struct outfile *o, const char *path);  /* "-" is standard output; false with errno set */
 bool out_close(struct outfile *o);                   /* false with errno set: nothing is left behind */

@@ -128,22 +128,20 @@ bool emit(struct graph *g, const struct train_graphs *graphs, const struct optio
         emit_api(&e, train, h.f);
         emit_source(&e, train, c.f);
         ok = g->diag->errors == 0 && (!e.weights_file || emit_weights_file(&e, w.f));
-        if (!ok) {
-            if (g->diag->errors == 0)
-                file_error(g, weights);
-            out_discard(&c);
-            out_discard(&h);
-            if (e.weights_file)
-                out_discard(&w);
-        } else {
-            if (e.weights_file && !out_close(&w))
-                ok = file_error(g, weights);
-            if (!out_close(&h))
-                ok = file_error(g, header);
-            if (!out_close(&c))
-                ok = file_error(g, o->output);
-            ok = ok && (!o->external_runtime || write_runtime(g, &e.arena, o->output));
-        }
+        if (!ok && g->diag->errors == 0)
+            file_error(g, weights);
+        struct {
+            struct outfile *f;
+            const char *path;
+        } files[] = {{&w, weights}, {&h, header}, {&c, o->output}};
+        for (size_t i = 0; i < COUNT(files); i++)
+            if (!files[i].f->f)
+                continue;
+            else if (!ok)
+                out_discard(files[i].f);
+            else if (!out_close(files[i].f))
+                ok = file_error(g, files[i].path);
+        ok = ok && (!o->external_runtime || write_runtime(g, &e.arena, o->output));
     }
     free_emitter(&e);
     free_emitter(&step);

@@ -425,11 +425,15 @@ bool emit_onnx(struct graph *g, const char *path)
     if (ok) {
         name_tensors(&w);
         ok = write_model(&w, model.f, data.f);
-        if (!ok) {
+        if (data.f && !ok)
+            out_discard(&data);
+        else if (data.f && !out_close(&data)) {
+            diag_error_at(g->diag, data_path, "%s", strerror(errno));
+            ok = false;
+        }
+        if (!ok)
             out_discard(&model);
-            if (data.f)
-                out_discard(&data);
-        } else if ((data.f && !out_close(&data)) || !out_close(&model)) {
+        else if (!out_close(&model)) {
             diag_error_at(g->diag, path, "%s", strerror(errno));
             ok = false;
         }

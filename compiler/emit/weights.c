@@ -111,7 +111,6 @@ bool emit_weights_file(struct emitter *e, FILE *f)
     struct tensor **list = in_order(e->g, &n);
     bool ok = fwrite(zero, 1, WEIGHTS_HEADER, f) == WEIGHTS_HEADER;
     struct cnnc_checksum sum = cnnc_checksum_begin();
-    int64_t at = 0;
     for (int i = 0; i < n && ok; i++) {
         struct tensor *t = list[i];
         const void *data = tensor_value(e->g, t);
@@ -119,16 +118,17 @@ bool emit_weights_file(struct emitter *e, FILE *f)
             ok = false;
             break;
         }
-        fwrite(data, 1, (size_t)t->bytes, f);
+        for (int64_t k = 0, part; k < t->bytes; k += part) { /* in parts that the cache holds from one to the other */
+            part = MIN(t->bytes - k, 1 << 18);
+            cnnc_checksum_add(&sum, (const char *)data + k, (size_t)part);
+            fwrite((const char *)data + k, 1, (size_t)part, f);
+        }
         int64_t end = i + 1 < n ? list[i + 1]->offset : e->g->weights_bytes;
         fwrite(zero, 1, (size_t)(end - t->offset - t->bytes), f);
-        cnnc_checksum_add(&sum, data, (size_t)t->bytes);
         cnnc_checksum_add(&sum, zero, (size_t)(end - t->offset - t->bytes));
-        at = end;
         tensor_release(t);
     }
     free(list);
-    (void)at;
     if (!ok)
         return false;
     unsigned char header[WEIGHTS_HEADER] = "cnncwts";

@@ -35,16 +35,19 @@ static bool pack_infer(struct graph *g, struct node *n)
 static void pack_run(const struct node *n, const void *geometry, const void *const in[], void *const out[])
 {
     const int64_t channels = attr_i(n, "channels"), pixels = attr_i(n, "pixels"), block = attr_i(n, "block");
-    const int64_t rows = attr_i(n, "rows"), row = attr_i(n, "row"), inputs = channels * pixels;
+    const int64_t rows = attr_i(n, "rows"), row = attr_i(n, "row");
     const bool transposed = attr_i(n, "transposed");
     const float *w = in[0];
     const int half = (int)attr_i(n, "half");
     float *wide = half ? xcalloc((size_t)(rows * row), sizeof *wide) : NULL, *y = half ? wide : out[0];
     (void)geometry;
+    const int64_t step = transposed ? rows : 1, between = block ? block : 1; /* of the elements of a channel: there, here */
     for (int64_t o = 0; o < rows; o++, y += row)
-        for (int64_t i = 0; i < inputs; i++) {
-            const int64_t c = i / pixels, p = i % pixels;
-            y[block ? (c / block * pixels + p) * block + c % block : i] = w[transposed ? i * rows + o : o * inputs + i];
+        for (int64_t c = 0; c < channels; c++) {
+            const float *from = w + (transposed ? c * pixels * rows + o : (o * channels + c) * pixels);
+            float *to = y + (block ? c / block * pixels * block + c % block : c * pixels);
+            for (int64_t p = 0; p < pixels; p++)
+                to[p * between] = from[p * step];
         }
     if (half)
         cnnc_dense_halve(wide, (long)(rows * row), half, out[0]);
