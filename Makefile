@@ -139,6 +139,7 @@ help:
 	@echo 'make                 the compiler, ./cnnc (CC, CFLAGS)'
 	@echo 'make demo            a trained network classifies pictures; AlexNet compiled, built and timed'
 	@echo 'make examples        the programs of examples/ for small networks; make build/examples/classify-alexnet: for any'
+	@echo 'make build/examples/train-lenet5: a program that trains a network, see examples/train'
 	@echo 'make test            the tests (GROUPS="net ops": some of them)'
 	@echo 'make check           a few of them, in under a minute'
 	@echo 'make test-full       all of them, those too that take long; installs compilers for other machines'
