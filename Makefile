@@ -63,6 +63,9 @@ $(B)/compiler/%.o: compiler/%.c Makefile | $(GENERATED)
 	@mkdir -p $(@D)
 	$(CC) $(COMPILER_FLAGS) -c -o $@ $<
 
+# Kernels whose geometry is known at run time only: optimised, they take minutes to compile, for a report that takes a second.
+$(B)/compiler/report/errors.o: COMPILER_FLAGS += -O0
+
 $(B)/grammar/%.o: $(B)/grammar/%.c
 	$(CC) $(COMPILER_FLAGS) -w -c -o $@ $<
 
