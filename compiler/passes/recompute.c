@@ -155,6 +155,20 @@ void recompute(struct graph *g, int forward)
     free(copy);
 }
 
+/* The last node that reads t's memory, whichever shape it is seen under. */
+static int last_reader(const struct tensor *t)
+{
+    int last = -1;
+    for (int k = 0; k < t->users; k++) {
+        const struct node *n = t->user[k];
+        last = MAX(last, n->id);
+        for (int i = 0; i < n->nout && n->op->flags & OP_VIEW; i++)
+            if (n->out[i])
+                last = MAX(last, last_reader(n->out[i]));
+    }
+    return last;
+}
+
 /* A parameter is updated as soon as its gradient is there and nobody reads it any more: gradients need not wait for each other. */
 void update_early(struct graph *g)
 {
@@ -170,8 +184,7 @@ void update_early(struct graph *g)
         for (int k = 0; k < u->nin; k++)
             if (u->in[k] && u->in[k]->def)
                 after[i] = MAX(after[i], u->in[k]->def->id);
-        for (int k = 0; k < w->users; k++)
-            after[i] = MAX(after[i], w->user[k]->id);
+        after[i] = MAX(after[i], last_reader(w));
     }
     for (int i = 0; i < nodes; i++) {
         if (after[i] >= 0)
