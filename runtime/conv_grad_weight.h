@@ -37,7 +37,7 @@ CNNC_INLINE void CNNC_FN(cnnc_grad_tap)(const struct cnnc_conv *k, const float *
 {
     long z, z1, y0, y1, x0, x1;
     const long oz = (long)a * k->dd - k->pd, oy = (long)b * k->dh - k->ph, ox = (long)c * k->dw - k->pw;
-    cnnc_vf acc[16];
+    cnnc_vf acc[128]; /* P * NI * NV of them, at most 16, are used */
     CNNC_FN(cnnc_grad_range)(oz, k->sd, k->id, k->od, &z, &z1);
     CNNC_FN(cnnc_grad_range)(oy, k->sh, k->ih, k->oh, &y0, &y1);
     CNNC_FN(cnnc_grad_range)(ox, k->sw, k->iw, k->ow, &x0, &x1);
