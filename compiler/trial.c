@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "emit/emit.h"
 #include "trial_steps.h"
 
 bool trial_fail(struct trial *t, const char *where, const char *what)
@@ -179,33 +180,10 @@ bool trial_write_inputs(struct trial *t, const struct graph *g)
     return ok;
 }
 
-bool trial_write_driver(struct trial *t)
+bool trial_write_program(struct trial *t, const char *name)
 {
     char *path = work_path(&t->work, "main.c");
-    FILE *f = fopen(path, "w");
-    if (f)
-        fputs("#define _GNU_SOURCE\n#include \"trial.c\"\n#include <stdio.h>\n#include <stdlib.h>\n\n"
-              "int main(int argc, char **argv)\n{\n"
-              "    const void *in[TRIAL_INPUTS + 1] = {0};\n    void *out[TRIAL_OUTPUTS + 1] = {0};\n    int status = 0;\n"
-              "    FILE *f = argc == 4 ? fopen(argv[1], \"rb\") : NULL;\n    if (!f) return 2;\n"
-              "    for (int i = 0; i < TRIAL_INPUTS; i++) {\n"
-              "        size_t n = trial_inputs[i].bytes;\n        void *p = aligned_alloc(64, (n + 64) / 64 * 64);\n"
-              "        if (!p || fread(p, 1, n, f) != n) return 2;\n        in[i] = p;\n    }\n    fclose(f);\n"
-              "    for (int i = 0; i < TRIAL_OUTPUTS; i++)\n"
-              "        if (!(out[i] = calloc(trial_outputs[i].bytes + 64, 1))) return 2;\n"
-              "    trial_ctx *net = trial_open(*argv[3] ? argv[3] : NULL, 1, 0, &status);\n"
-              "    if (!net) return fprintf(stderr, \"trial_open: %s\\n\", trial_strerror(status)), 3;\n"
-              "    if ((status = trial_run_v(net, in, out)) != 0) return fprintf(stderr, \"trial_run: %s\\n\", trial_strerror(status)), 3;\n"
-              "    f = fopen(argv[2], \"wb\");\n"
-              "    for (int i = 0; f && i < TRIAL_OUTPUTS; i++) fwrite(out[i], 1, trial_outputs[i].bytes, f);\n"
-              "    trial_close(net);\n"
-              "    for (int i = 0; i < TRIAL_INPUTS; i++) free((void *)(uintptr_t)in[i]);\n"
-              "    for (int i = 0; i < TRIAL_OUTPUTS; i++) free(out[i]);\n"
-              "    return !f || fclose(f) ? 4 : 0;\n}\n",
-              f);
-    bool ok = f && fclose(f) == 0;
-    if (!ok)
-        trial_fail(t, path, strerror(errno));
+    const bool ok = print_program(path, name) || trial_fail(t, path, strerror(errno));
     free(path);
     return ok;
 }
@@ -406,7 +384,7 @@ static bool try_it(struct trial *t)
         o->weights_in = constant_bytes(g) > 4096 ? WEIGHTS_FILE : WEIGHTS_C;
     bool ok = trial_write_inputs(t, g) && t->compile(g, o) && t->diag.errors == 0;
     graph_free(g);
-    ok = ok && trial_write_driver(t) && trial_build_and_run(t);
+    ok = ok && trial_write_program(t, "verify.c") && trial_build_and_run(t);
     if (ok)
         ok = trial_layers(t, compare_outputs(t, r, n));
     for (int i = 0; i < n; i++)

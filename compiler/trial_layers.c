@@ -1,7 +1,6 @@
 /* --verify: which layer is wrong. */
 #include "trial_steps.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,7 +123,7 @@ static bool compare_files(struct trial *t, bool *any, bool *named)
     for (int i = 0; i < n; i++)
         bytes[list[i].output] = list[i].result.shape.bytes;
     *any = n > 0;
-    bool ok = n == 0 || (t->compile(g, t->o) && t->diag.errors == 0 && trial_write_driver(t) && trial_build_and_run(t) && read_out(t, data, bytes, outputs));
+    bool ok = n == 0 || (t->compile(g, t->o) && t->diag.errors == 0 && trial_write_program(t, "verify.c") && trial_build_and_run(t) && read_out(t, data, bytes, outputs));
     graph_free(g);
     for (int i = 0; i < n && ok; i++) {
         ok = compare_file(t, &list[i], data[list[i].output]);
@@ -147,30 +146,6 @@ static bool compare_files(struct trial *t, bool *any, bool *named)
     return ok;
 }
 
-static bool write_selftest_driver(struct trial *t)
-{
-    char *path = work_path(&t->work, "main.c");
-    FILE *f = fopen(path, "w");
-    if (f)
-        fputs("#define _GNU_SOURCE\n#define CNNC_SELFTEST\n#include \"trial.c\"\n#include <stdio.h>\n#include <stdlib.h>\n\n"
-              "int main(int argc, char **argv)\n{\n"
-              "    int status = 0;\n    const char *layer = \"\";\n    FILE *f = argc == 4 ? fopen(argv[2], \"wb\") : NULL;\n"
-              "    void *memory = aligned_alloc(64, TRIAL_SELFTEST_BYTES);\n"
-              "    if (!f || !memory) return 2;\n"
-              "    trial_ctx *net = trial_open(*argv[3] ? argv[3] : NULL, 1, 0, &status);\n"
-              "    if (!net) return fprintf(stderr, \"trial_open: %s\\n\", trial_strerror(status)), 3;\n"
-              "    status = trial_selftest(net, memory, TRIAL_SELFTEST_BYTES, &layer);\n"
-              "    fputs(status == CNNC_DIFFERS ? layer : \"\", f);\n"
-              "    trial_close(net);\n    free(memory);\n"
-              "    return fclose(f) || (status != CNNC_OK && status != CNNC_DIFFERS) ? 4 : 0;\n}\n",
-              f);
-    const bool ok = f && fclose(f) == 0;
-    if (!ok)
-        trial_fail(t, path, strerror(errno));
-    free(path);
-    return ok;
-}
-
 /* The same program with a self-test for the stored inputs: each step, as it was fused, against the network computed as it is written. */
 static void ask_selftest(struct trial *t)
 {
@@ -190,7 +165,7 @@ static void ask_selftest(struct trial *t)
     t->o->selftest_files = NULL;
     graph_free(g);
     free(files);
-    if (!ok || !write_selftest_driver(t) || !trial_build_and_run(t))
+    if (!ok || !trial_write_program(t, "verify_layers.c") || !trial_build_and_run(t))
         return;
     char *path = work_path(&t->work, "out"), *layer = read_file(path, NULL);
     if (layer && *layer)

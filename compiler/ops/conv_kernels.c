@@ -2,10 +2,8 @@
 #include "conv_kernels.h"
 
 #include <math.h>
-#include <math.h>
 #include <string.h>
 
-#include "../../runtime/conv_plain.h"
 #include "../../runtime/conv_plan.h"
 #include "../../runtime/conv_train_plan.h"
 #include "pack.h"
@@ -103,7 +101,7 @@ static bool is_convolution(const struct node *n, const struct target *t)
     return !is_gradient(n) || (c.sd == 1 && c.sh == 1 && c.sw == 1 && c.pd >= 0 && c.ph >= 0 && c.pw >= 0);
 }
 
-static double macs(const struct node *n)
+double conv_macs(const struct node *n)
 {
     struct cost c = {0};
     n->op->cost(n, &c);
@@ -148,7 +146,7 @@ static double direct_cost(const struct node *n, const struct target *t)
     /* what padding to blocks and zero weights between groups cost */
     double in = (double)cnnc_conv_in_blocks(&c) * t->block / ((double)c.ic / c.groups);
     double out = (double)blocks_of(c.oc, t) / c.oc;
-    return 3e-7 + macs(n) * (c.ic_tail && c.groups == 1 ? 1 : in) * out / 55e9;
+    return 3e-7 + conv_macs(n) * (c.ic_tail && c.groups == 1 ? 1 : in) * out / 55e9;
 }
 
 static void direct_prepare(struct graph *g, struct node *n, const struct target *t) { prepare_blocked(g, n, t, "direct"); }
@@ -161,7 +159,7 @@ static bool first_match(const struct node *n, const struct target *t)
 }
 static double first_cost(const struct node *n, const struct target *t)
 {
-    return 3e-7 + macs(n) * (double)blocks_of(n->out[0]->dim[1], t) / (double)n->out[0]->dim[1] / 45e9;
+    return 3e-7 + conv_macs(n) * (double)blocks_of(n->out[0]->dim[1], t) / (double)n->out[0]->dim[1] / 45e9;
 }
 
 static void first_fill(const struct node *n, void *geometry, const struct target *t)
@@ -194,7 +192,7 @@ static double narrow_cost(const struct node *n, const struct target *t)
 {
     const struct tensor *y = n->pool ? n->pool_in : n->out[0];
     const double width = (double)y->dim[y->rank - 1], lanes = ceil(width / t->block) * t->block;
-    return 3e-7 + macs(n) * lanes / width / 45e9 + (double)tensor_count(n->out[0]) * 0.5e-9;
+    return 3e-7 + conv_macs(n) * lanes / width / 45e9 + (double)tensor_count(n->out[0]) * 0.5e-9;
 }
 
 static void first_pool_fill(const struct node *n, void *geometry, const struct target *t);
@@ -225,7 +223,7 @@ static bool depthwise_match(const struct node *n, const struct target *t)
 
 static double depthwise_cost(const struct node *n, const struct target *t)
 {
-    return 3e-7 + macs(n) * (double)blocks_of(n->out[0]->dim[1], t) / (double)n->out[0]->dim[1] / 15e9;
+    return 3e-7 + conv_macs(n) * (double)blocks_of(n->out[0]->dim[1], t) / (double)n->out[0]->dim[1] / 15e9;
 }
 
 static void depthwise_fill(const struct node *n, void *geometry, const struct target *t)
@@ -388,69 +386,6 @@ static size_t winograd_pool_scratch(const void *geometry)
 static size_t direct_pool_scratch(const void *geometry) { return cnnc_conv_direct_pool_scratch(geometry); }
 static size_t first_pool_scratch(const void *geometry) { return cnnc_conv_first_pool_scratch(geometry); }
 
-/* ---- plain ------------------------------------------------------------------------------------------------------ */
-
-static const enum dtype plain_types[] = {DT_F32, DT_F64, DT_F16, DT_BF16};
-
-static bool plain_match(const struct node *n, const struct target *t)
-{
-    (void)t;
-    bool able = false;
-    for (size_t i = 0; i < COUNT(plain_types); i++)
-        able |= n->in[0]->dtype == plain_types[i];
-    return able && (!n->stages || n->in[0]->dtype == DT_F32);
-}
-
-static double plain_cost(const struct node *n, const struct target *t)
-{
-    (void)t;
-    return 1e-7 + macs(n) / 0.7e9;
-}
-
-static bool is_transposed(const struct node *n) { return strcmp(n->op->onnx, "ConvTranspose") == 0; }
-
-static void plain_name(const struct node *n, struct strbuf *name, struct strbuf *define)
-{
-    const char *tag = type_tag(n->in[0]->dtype), *form = is_transposed(n) ? "conv_transpose_plain" : "conv_plain";
-    const char *macro = is_transposed(n) ? "CNNC_CONV_TRANSPOSE_PLAIN" : "CNNC_CONV_PLAIN";
-    sb_addf(name, "cnnc_%s_%s", form, tag);
-    sb_addf(define, "%s(cnnc_%s_%s, %s, %s)\n", macro, form, tag, tag, n->in[0]->dtype == DT_F64 ? "double" : "float");
-}
-
-CNNC_CONV_PLAIN(run_f32, f32, float)
-CNNC_CONV_PLAIN(run_f64, f64, double)
-CNNC_CONV_PLAIN(run_f16, f16, float)
-CNNC_CONV_PLAIN(run_bf16, bf16, float)
-CNNC_CONV_TRANSPOSE_PLAIN(run_transposed_f32, f32, float)
-CNNC_CONV_TRANSPOSE_PLAIN(run_transposed_f64, f64, double)
-CNNC_CONV_TRANSPOSE_PLAIN(run_transposed_f16, f16, float)
-CNNC_CONV_TRANSPOSE_PLAIN(run_transposed_bf16, bf16, float)
-
-static void plain_run(const struct node *n, const void *geometry, const void *const in[], void *const out[])
-{
-    const struct cnnc_thread all = {0, 1, NULL};
-    const void *operand[3] = {in[0], in[1], n->nin > 2 ? in[2] : NULL};
-    const bool t = is_transposed(n);
-    if (!t && n->in[0]->dtype == DT_F32 && n->stages == 0) {
-        conv_eval(geometry, in[0], in[1], operand[2], out[0]);
-        return;
-    }
-    switch (n->in[0]->dtype) {
-    case DT_F64: (t ? run_transposed_f64 : run_f64)(geometry, operand, out, all); break;
-    case DT_F16: (t ? run_transposed_f16 : run_f16)(geometry, operand, out, all); break;
-    case DT_BF16: (t ? run_transposed_bf16 : run_bf16)(geometry, operand, out, all); break;
-    default: (t ? run_transposed_f32 : run_f32)(geometry, operand, out, all); break;
-    }
-}
-
-/* The kernel looks at in[2] to see whether there is a bias. */
-static void plain_prepare(struct graph *g, struct node *n, const struct target *target)
-{
-    (void)target;
-    while (n->nin < 3)
-        node_input(g, n, NULL);
-}
-
 /* ---- training: weights that change ------------------------------------------------------------------------------ */
 
 static bool train_match(const struct node *n, const struct target *t)
@@ -462,71 +397,60 @@ static bool train64_match(const struct node *n, const struct target *t) { return
 static double train_cost(const struct node *n, const struct target *t)
 {
     (void)t;
-    return 3e-7 + macs(n) / 10e9;
+    return 3e-7 + conv_macs(n) / 10e9;
 }
 static size_t train32_scratch(const void *g) { return cnnc_conv_train_scratch(g, sizeof(float)); }
 static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g, sizeof(double)); }
 #define TRAIN(bits)                                                                                                    \
     {.name = "conv_train", .part = "conv_train.h", .geometry = &conv_geometry, .match = train##bits##_match,            \
-     .cost = train_cost, .prepare = plain_prepare, .fill = conv_fill, .scratch = train##bits##_scratch}
+     .cost = train_cost, .prepare = conv_plain_prepare, .fill = conv_fill, .scratch = train##bits##_scratch}
 
 /* clang-format off */
 #define BLOCKED .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true
+#define PICTURE .in_layout = LAYOUT_PLAIN, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .prepare = first_prepare
+#define POOLS .geometry = &pool_geometry, .pools = true
+#define F4 .algorithm = "F(4x4, 3x3)", .error = winograd4_error, .arithmetic = 36.0 / 144, .part = "conv_winograd.h"
+#define F2 .algorithm = "F(2x2, 3x3)", .arithmetic = 16.0 / 36, .part = "conv_winograd.h"
 #define DIRECT                                                                                                          \
     {.name = "conv_direct", .part = "conv_direct.h", .geometry = &conv_geometry, BLOCKED, .match = direct_match,        \
      .cost = direct_cost, .halo = padding_halo, .prepare = direct_prepare, .fill = conv_fill}
 #define FIRST                                                                                                           \
-    {.name = "conv_first", .part = "conv_first.h", .geometry = &conv_geometry, .in_layout = LAYOUT_PLAIN,               \
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = first_match, .cost = first_cost,           \
-     .prepare = first_prepare, .fill = first_fill, .scratch = first_scratch}
+    {.name = "conv_first", .part = "conv_first.h", .geometry = &conv_geometry, PICTURE, .match = first_match,           \
+     .cost = first_cost, .fill = first_fill, .scratch = first_scratch}
 #define WINOGRAD4                                                                                                       \
-    {.name = "conv_winograd", .algorithm = "F(4x4, 3x3)", .error = winograd4_error, .arithmetic = 36.0 / 144, \
-     .part = "conv_winograd.h", .geometry = &conv_geometry, BLOCKED, .match = winograd4_match, .cost = winograd4_cost, .weights = winograd4_weights, \
-     .prepare = winograd4_prepare, .fill = winograd4_fill, .scratch = winograd_scratch}
+    {.name = "conv_winograd", F4, .geometry = &conv_geometry, BLOCKED, .match = winograd4_match, .cost = winograd4_cost, \
+     .weights = winograd4_weights, .prepare = winograd4_prepare, .fill = winograd4_fill, .scratch = winograd_scratch}
 #define WINOGRAD2                                                                                                       \
-    {.name = "conv_winograd", .algorithm = "F(2x2, 3x3)", .arithmetic = 16.0 / 36, .part = "conv_winograd.h",           \
-     .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd2_cost, .weights = winograd2_weights, .prepare = winograd2_prepare,       \
-     .fill = winograd2_fill, .scratch = winograd_scratch}
+    {.name = "conv_winograd", F2, .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd2_cost, \
+     .weights = winograd2_weights, .prepare = winograd2_prepare, .fill = winograd2_fill, .scratch = winograd_scratch}
 #define DEPTHWISE                                                                                                       \
     {.name = "depthwise", .part = "depthwise.h", .geometry = &conv_geometry, BLOCKED, .match = depthwise_match,         \
      .cost = depthwise_cost, .halo = padding_halo, .prepare = depthwise_prepare, .fill = depthwise_fill}
-/* clang-format on */
+
 
 const struct kernel conv_kernels[CONV_KERNELS] = {
     TRAIN(32), TRAIN(64),
     DIRECT, FIRST, WINOGRAD4, WINOGRAD2,
-    {.name = "conv_winograd_pool", .algorithm = "F(4x4, 3x3)", .error = winograd4_error, .arithmetic = 36.0 / 144, .part = "conv_winograd.h", .geometry = &pool_geometry,
-     .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true,
-     .match = winograd_pool_match, .cost = winograd4_cost, .weights = winograd4_weights, .prepare = winograd4_prepare,
-     .fill = winograd4_pool_fill, .scratch = winograd_pool_scratch},
-    {.name = "conv_winograd_pool", .algorithm = "F(2x2, 3x3)", .arithmetic = 16.0 / 36, .part = "conv_winograd.h", .geometry = &pool_geometry,
-     .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true,
-     .match = winograd_pool_match, .cost = winograd2_cost, .weights = winograd2_weights, .prepare = winograd2_prepare,
-     .fill = winograd2_pool_fill, .scratch = winograd_pool_scratch},
-    {.name = "conv_winograd_raw", .algorithm = "F(4x4, 3x3)", .error = winograd4_error, .arithmetic = 36.0 / 144, .part = "conv_winograd.h", .geometry = &conv_geometry,
-     .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = winograd_match,
-     .cost = winograd_raw_cost, .prepare = direct_prepare, .fill = winograd_raw_fill, .scratch = winograd_raw_scratch},
-    {.name = "conv_winograd_raw_pool", .algorithm = "F(4x4, 3x3)", .error = winograd4_error, .arithmetic = 36.0 / 144, .part = "conv_winograd.h", .geometry = &pool_geometry,
-     .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true,
-     .match = winograd_pool_match, .cost = winograd_raw_cost, .prepare = direct_prepare, .fill = winograd_raw_pool_fill,
-     .scratch = winograd_raw_pool_scratch},
-    {.name = "conv_direct_pool", .part = "conv_pool.h", .geometry = &pool_geometry, .in_layout = LAYOUT_BLOCKED,
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true, .match = direct_match,
-     .cost = direct_cost, .halo = padding_halo, .prepare = direct_prepare, .fill = direct_pool_fill,
-     .scratch = direct_pool_scratch},
-    {.name = "conv_narrow", .part = "conv_narrow.h", .geometry = &conv_geometry, .in_layout = LAYOUT_PLAIN,
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .match = narrow_match, .cost = narrow_cost,
-     .prepare = first_prepare, .fill = narrow_fill, .scratch = narrow_scratch},
-    {.name = "conv_narrow_pool", .part = "conv_narrow.h", .geometry = &pool_geometry, .in_layout = LAYOUT_PLAIN,
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true, .match = narrow_pool_match,
-     .cost = narrow_cost, .prepare = first_prepare, .fill = narrow_pool_fill, .scratch = narrow_pool_scratch},
-    {.name = "conv_first_pool", .part = "conv_pool.h", .geometry = &pool_geometry, .in_layout = LAYOUT_PLAIN,
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .pools = true, .match = first_match,
-     .cost = first_cost, .prepare = first_prepare, .fill = first_pool_fill, .scratch = first_pool_scratch},
+    {.name = "conv_winograd_pool", F4, POOLS, BLOCKED, .match = winograd_pool_match, .cost = winograd4_cost, .weights = winograd4_weights,
+     .prepare = winograd4_prepare, .fill = winograd4_pool_fill, .scratch = winograd_pool_scratch},
+    {.name = "conv_winograd_pool", F2, POOLS, BLOCKED, .match = winograd_pool_match, .cost = winograd2_cost, .weights = winograd2_weights,
+     .prepare = winograd2_prepare, .fill = winograd2_pool_fill, .scratch = winograd_pool_scratch},
+    {.name = "conv_winograd_raw", F4, .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd_raw_cost,
+     .prepare = direct_prepare, .fill = winograd_raw_fill, .scratch = winograd_raw_scratch},
+    {.name = "conv_winograd_raw_pool", F4, POOLS, BLOCKED, .match = winograd_pool_match, .cost = winograd_raw_cost,
+     .prepare = direct_prepare, .fill = winograd_raw_pool_fill, .scratch = winograd_raw_pool_scratch},
+    {.name = "conv_direct_pool", .part = "conv_pool.h", POOLS, BLOCKED, .match = direct_match, .cost = direct_cost, .halo = padding_halo,
+     .prepare = direct_prepare, .fill = direct_pool_fill, .scratch = direct_pool_scratch},
+    {.name = "conv_narrow", .part = "conv_narrow.h", .geometry = &conv_geometry, PICTURE, .match = narrow_match, .cost = narrow_cost,
+     .fill = narrow_fill, .scratch = narrow_scratch},
+    {.name = "conv_narrow_pool", .part = "conv_narrow.h", POOLS, PICTURE, .match = narrow_pool_match, .cost = narrow_cost,
+     .fill = narrow_pool_fill, .scratch = narrow_pool_scratch},
+    {.name = "conv_first_pool", .part = "conv_pool.h", POOLS, PICTURE, .match = first_match, .cost = first_cost,
+     .fill = first_pool_fill, .scratch = first_pool_scratch},
     DEPTHWISE,
-    {.part = "conv_plain.h", .geometry = &conv_geometry, .epilogue = true, .views = true, .match = plain_match,
-     .cost = plain_cost, .prepare = plain_prepare, .fill = conv_fill, .name_of = plain_name, .run = plain_run},
+    CONV_PLAIN,
 };
+/* clang-format on */
 
 static bool transpose_match(const struct node *n, const struct target *t) { return t->block == 16 && is_float(n, t); }
 
@@ -542,7 +466,7 @@ static double transpose_cost(const struct node *n, const struct target *t)
     struct cnnc_conv c;
     transpose_fill(n, &c, t);
     const double in = (double)cnnc_conv_in_blocks(&c) * t->block / ((double)c.ic / c.groups);
-    return 3e-7 + macs(n) * (c.ic_tail && c.groups == 1 ? 1 : in) * (double)blocks_of(c.oc, t) / c.oc / 40e9;
+    return 3e-7 + conv_macs(n) * (c.ic_tail && c.groups == 1 ? 1 : in) * (double)blocks_of(c.oc, t) / c.oc / 40e9;
 }
 
 static void transpose_halo(const struct node *n, int i, int before[3], int after[3])
@@ -565,8 +489,7 @@ static void transpose_prepare(struct graph *g, struct node *n, const struct targ
 
 const struct kernel conv_transpose_kernels[CONV_TRANSPOSE_KERNELS] = {
     TRANSPOSE,
-    {.part = "conv_plain.h", .geometry = &conv_geometry, .epilogue = true, .views = true, .match = plain_match,
-     .cost = plain_cost, .prepare = plain_prepare, .fill = conv_fill, .name_of = plain_name, .run = plain_run},
+    CONV_PLAIN,
 };
 
 /* ---- gradient of the input ------------------------------------------------------------------------------------------ */
