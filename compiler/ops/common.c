@@ -172,12 +172,12 @@ bool window_infer(struct graph *g, struct node *n, int axis, int spatial, int64_
     w->stride = attr_at(n, "strides", axis, 1);
     w->dilation = attr_at(n, "dilations", axis, 1);
     w->before = w->after = 0;
-    if (w->stride < 1)
-        return attr_error(g, n, "strides", "stride %lld, expected at least 1", (long long)w->stride);
-    if (w->dilation < 1)
-        return attr_error(g, n, "dilations", "dilation %lld, expected at least 1", (long long)w->dilation);
-    if (kernel < 1 || kernel > INT32_MAX || w->stride > INT32_MAX || w->dilation > INT32_MAX)
-        return node_error(g, n, "kernel size %lld, expected at least 1", (long long)kernel);
+    if (w->stride < 1 || w->stride > INT32_MAX)
+        return attr_error(g, n, "strides", "stride %lld, expected at least 1%s", (long long)w->stride, w->stride < 1 ? "" : " and below 2^31");
+    if (w->dilation < 1 || w->dilation > INT32_MAX)
+        return attr_error(g, n, "dilations", "dilation %lld, expected at least 1%s", (long long)w->dilation, w->dilation < 1 ? "" : " and below 2^31");
+    if (kernel < 1 || kernel > INT32_MAX)
+        return node_error(g, n, "kernel size %lld, expected at least 1%s", (long long)kernel, kernel < 1 ? "" : " and below 2^31");
     int64_t reach = w->dilation * (kernel - 1) + 1;
     if (strncmp(mode, "SAME", 4) == 0) {
         w->out = (in + w->stride - 1) / w->stride;

@@ -144,13 +144,13 @@ bool slice_places(const struct node *n, int64_t first[MAX_RANK], int64_t step[MA
             return false;
         int64_t size = x->dim[a], low = s > 0 ? 0 : -1, high = s > 0 ? size : size - 1;
         int64_t b = start[i] + (start[i] < 0 ? size : 0), e = end[i] + (end[i] < 0 ? size : 0);
-        b = MIN(MAX(b, s > 0 ? 0 : 0), high);
+        b = MIN(MAX(b, 0), high);
         if (s < 0 && size == 0)
             b = -1;
         e = MIN(MAX(e, low), high);
         first[a] = b;
-        step[a] = s;
         dim[a] = s > 0 ? (e > b ? (e - b - 1) / s + 1 : 0) : b > e ? (b - e - 1) / -s + 1 : 0;
+        step[a] = dim[a] > 1 ? s : 1; /* a step past the end is none, however long */
     }
     return true;
 }

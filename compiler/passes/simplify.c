@@ -51,7 +51,7 @@ static void fold_constants(struct graph *g)
 static bool simplify_nodes(struct graph *g)
 {
     bool any = false;
-    for (int i = 0; i < g->nodes; i++) {
+    for (int i = 0; i < g->nodes && !g->diag->errors; i++) {
         struct node *n = g->node[i];
         if (n->op->simplify && n->op->simplify(g, n)) {
             any = true;

@@ -190,6 +190,8 @@ check("strided_slice", "AveragePool", [("Slice", "x s e a t", "p"), ("Slice", "p
       [("s", I64, [0]), ("e", I64, [100]), ("a", I64, [2]), ("a2", I64, [3]), ("t", I64, [2])])
 check("slice_of_slice", "Slice", [("Slice", "x s e a", "p"), ("Slice", "p s e a t", "y")], [IM], 
       [("y", F, [[[[r[2], r[4]] for r in p] for p in im]])], [("s", I64, [1]), ("e", I64, [5]), ("a", I64, [3]), ("t", I64, [2])])
+check("step_past_the_end", "Slice", [("Slice", "x s e a t", "y")], [IM], [("y", F, [[[r[:1] for r in p[:1]] for p in im]])],
+      [("s", I64, [0, 0]), ("e", I64, [100, 100]), ("a", I64, [2, 3]), ("t", I64, [5, 2 ** 40])])
 check("plane_mean", "GlobalAveragePool Reshape", [("ReduceMean", "x i", "y", dict(keepdims=0))], [IM], [("y", F, [[mean(flat(p)) for p in im]])], [("i", I64, [2, 3])])
 
 # sharing, and what nobody reads
