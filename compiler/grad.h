@@ -15,6 +15,7 @@ void grad_add(struct graph *g, struct tensor *t, struct tensor *d);
 /* Scalars that every training graph has: samples in the batch (int32), number of the step from 1 (int64). */
 struct tensor *grad_count(struct graph *g);
 struct tensor *grad_step(struct graph *g);
+struct tensor *grad_rate(struct graph *g); /* the learning rate (the type of the gradients) */
 
 struct tensor *grad_first(struct graph *g); /* place of the first sample in the batch of all processes (int32); NULL: there is one process */
 /* Training by several processes: the next reduction's number; the gradient of t, once it is added up; what passes and operators do for it. */
@@ -28,12 +29,17 @@ bool append_gradients(struct graph *g, struct tensor *y, int count, struct tenso
 /* A node "LAYER.suffix" for layer n at the end of the graph, with up to four inputs (NULL ends them). */
 struct node *grad_node(struct graph *g, const struct node *n, const char *op, const char *suffix, struct tensor *a, struct tensor *b,
                        struct tensor *c, struct tensor *d);
-/* Its next output, shaped like `like`. */
+/* A node before n that does its work in training and takes over its name and place in the source; n is the caller's to remove. */
+struct node *grad_instead(struct graph *g, struct node *n, const char *op);
+/* Its next output, shaped like `like`; one that is `state`, written anew. */
 struct tensor *grad_output(struct graph *g, struct node *n, const struct tensor *like);
+struct tensor *grad_writes(struct graph *g, struct node *n, struct tensor *state);
 
 /* passes/freeze.c: what `t` says of parameters that stay as they are. False: an error was reported. */
 struct train;
 bool freeze_parameters(struct graph *g, const struct train *t);
+/* passes/updates.c: what is trained becomes better, by the gradients that have come together. */
+void append_updates(struct graph *g, const struct train *t);
 /* passes/recompute.c */
 void recompute(struct graph *g, int forward); /* the first `forward` nodes are the forward pass */
 void update_early(struct graph *g);

@@ -26,25 +26,28 @@ struct attr_def {
 };
 
 enum op_flags {
-    OP_ELEMENTWISE = 1, /* output has the shape of the (broadcast) inputs, each element from its peers */
-    OP_UNARY = 2,       /* elementwise with one tensor operand: may run in place, may become a stage of an epilogue */
-    OP_COMMUTATIVE = 4,
-    OP_VIEW = 8,        /* output is input 0's elements in the same order under another shape: costs nothing */
-    OP_INTERNAL = 16,   /* made by passes only */
-    OP_CONTROL = 32,    /* owns subgraphs */
-    OP_RANDOM = 64,
-    OP_VARIADIC_OUT = 128,
-    OP_UPDATES = 256, /* writes state: never dead */
-    OP_MOVES = 512,   /* what its first output holds are elements of its inputs of the same type: of a quantised tensor likewise */
-    OP_QUANTIZES = 1024,   /* QuantizeLinear: float to integers; folded only after pass quantize has seen it */
-    OP_DEQUANTIZES = 2048, /* DequantizeLinear: the way back */
-    OP_INTEGER = 4096,     /* its operands are quantised tensors, scales and zero points: pass quantize calls `quantize` */
-    OP_REDUCES = 8192,     /* output 0 is added up over all processes: reduction `bucket` begins after the node */
-    OP_AWAITS = 16384,     /* and has ended before this one */
-    OP_PERMUTES = 32768, /* output is input 0's elements in another order */
-    OP_IDENTITY = 65536, /* the result is input 0 */
-    OP_TRAINING = 131072, /* outside training the result is input 0 */
-    OP_STAGES = 262144 /* an epilogue applies to output 0, though there are others; on blocked tensors only */
+    OP_ELEMENTWISE = 1 << 0,      /* output has the shape of the (broadcast) inputs, each element from its peers */
+    OP_UNARY = 1 << 1,            /* elementwise with one tensor operand: may run in place, may become a stage of an epilogue */
+    OP_COMMUTATIVE = 1 << 2,
+    OP_VIEW = 1 << 3,             /* output is input 0's elements in the same order under another shape: costs nothing */
+    OP_INTERNAL = 1 << 4,         /* made by passes only */
+    OP_CONTROL = 1 << 5,          /* owns subgraphs */
+    OP_RANDOM = 1 << 6,
+    OP_VARIADIC_OUT = 1 << 7,
+    OP_UPDATES = 1 << 8,          /* writes state: never dead */
+    OP_MOVES = 1 << 9,            /* what its first output holds are elements of its inputs of the same type: of a quantised tensor likewise */
+    OP_QUANTIZES = 1 << 10,       /* QuantizeLinear: float to integers; folded only after pass quantize has seen it */
+    OP_DEQUANTIZES = 1 << 11,     /* DequantizeLinear: the way back */
+    OP_INTEGER = 1 << 12,         /* its operands are quantised tensors, scales and zero points: pass quantize calls `quantize` */
+    OP_REDUCES = 1 << 13,         /* output 0 is added up over all processes: reduction `bucket` begins after the node */
+    OP_AWAITS = 1 << 14,          /* and has ended before this one */
+    OP_PERMUTES = 1 << 15,        /* output is input 0's elements in another order */
+    OP_IDENTITY = 1 << 16,        /* the result is input 0 */
+    OP_TRAINING = 1 << 17,        /* outside training the result is input 0 */
+    OP_STAGES = 1 << 18,          /* an epilogue applies to output 0, though there are others; on blocked tensors only */
+    OP_REORDERS = 1 << 19,        /* output is input 0 in another memory layout: nobody's layer */
+    OP_MAX_OF_WINDOWS = 1 << 20,  /* output is the largest value of each window of input 0: a layer whose kernel pools may take it along */
+    OP_STATISTICS = 1 << 21       /* inputs 3 and 4 are the running mean and variance of input 0's channels */
 };
 
 /* A quantised tensor: real value = (q - zero) * scale. As an operand q is NULL where that is a float. As the result wanted: q is NULL, scale
@@ -132,6 +135,7 @@ struct kernel {
     void (*run)(const struct node *n, const void *geometry, const void *const in[], void *const out[]);
 };
 
+struct train;
 struct op {
     const char *onnx; /* the name in the IR */
     const char *net;  /* the name in .net; NULL: not to be called there */
@@ -166,6 +170,9 @@ struct op {
     struct node *(*quantize)(struct graph *g, struct node *n, const struct quantized *in, const struct quantized *out);
     /* Appends the nodes that turn the gradients of n's outputs into those of its inputs (grad.h). NULL: no derivative. */
     bool (*grad)(struct graph *g, struct node *n);
+    /* Puts in the place of n what it is while its network learns (BatchNormTrain for BatchNormalization), unless it is the same.
+     * False: an error was reported. */
+    bool (*in_training)(struct graph *g, struct node *n, const struct train *t);
     const struct kernel *kernels;
     int nkernels;
 };

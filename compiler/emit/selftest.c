@@ -48,7 +48,7 @@ static const struct reference *reference_for(const struct graph *g, const struct
             outer.name = name;
             r = reference_of(g, &outer);
         }
-        if (r || !t->def || strcmp(t->def->op->onnx, "Reorder") != 0)
+        if (r || !t->def || !(t->def->op->flags & OP_REORDERS))
             return r;
     }
     return NULL;
@@ -111,7 +111,7 @@ static void print_result(struct emitter *e, FILE *f, const struct node *n, const
     (void)n;
     if (!r->all)
         return;
-    for (const struct tensor *s = t; s->def && strcmp(s->def->op->onnx, "Reorder") == 0;)
+    for (const struct tensor *s = t; s->def && s->def->op->flags & OP_REORDERS;)
         if (reference_for(e->g, s = s->def->in[0]) == r && s->def && s->def->step >= 0)
             return;
     fprintf(f, "static const float %s_result_%d[] = {", e->name, (int)(r - e->g->reference));

@@ -293,5 +293,6 @@ const struct op op_dropout = {
     .onnx = "Dropout", .net = "dropout", .doc = "nothing in inference; in training some values become 0",
     .attrs = dropout_attrs, .nattrs = COUNT(dropout_attrs), .min_in = 1, .max_in = 3, .net_in = 1, .max_out = 2,
     .flags = OP_ELEMENTWISE | OP_UNARY | OP_TRAINING, .infer = dropout_infer, .cost = no_cost, .expand = dropout_expand,
+    .in_training = dropout_in_training,
     .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS,
 };

@@ -63,4 +63,8 @@ unsigned reduced_axes(const struct node *n);                                    
 bool pad_widths(const struct node *n, int64_t before[MAX_RANK], int64_t after[MAX_RANK]);                /* join.c */
 bool slice_places(const struct node *n, int64_t first[MAX_RANK], int64_t step[MAX_RANK], int64_t dim[MAX_RANK]); /* move.c */
 
+/* What takes their place in training. */
+bool dropout_in_training(struct graph *g, struct node *n, const struct train *t);
+bool batch_norm_in_training(struct graph *g, struct node *n, const struct train *t);
+
 #endif

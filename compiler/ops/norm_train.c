@@ -1,4 +1,5 @@
 /* Batch norm in training, gradients of activations and of biases: a kernel for plain tensors of either precision, another for blocks. */
+#include "../train.h"
 #include "generic.h"
 #include "grads.h"
 #include "shared.h"
@@ -240,3 +241,31 @@ const struct op op_plane_moments = {
 const struct op op_batch_norm_sums = {
     .onnx = "BatchNormSums", .doc = "sums of each plane for the gradient of a batch norm", .min_in = 3, .max_in = 3, .max_out = 1,
     .flags = OP_INTERNAL, .kernels = sums_kernels, .nkernels = COUNT(sums_kernels)};
+
+bool batch_norm_in_training(struct graph *g, struct node *n, const struct train *t)
+{
+    if (n->in[3]->kind != T_STATE || n->in[3]->frozen)
+        return true;
+    if (t->distributed && !t->sync_bn)
+        return node_error(g, n, "the batch norms of several processes would each see its own part of the batch: --sync-bn lets "
+                                "them exchange their statistics");
+    struct node *m = grad_instead(g, n, t->sync_bn ? "NormSynced" : "BatchNormTrain");
+    for (int k = 0; k < 5; k++)
+        node_input(g, m, n->in[k]);
+    node_input(g, m, grad_count(g));
+    set_attr_f(g, m, "epsilon", attr_f(n, "epsilon"));
+    set_attr_f(g, m, "a", attr_f(n, "momentum"));
+    if (t->sync_bn)
+        sync_batch_norm(g, m);
+    struct tensor *y = grad_output(g, m, n->out[0]);
+    grad_output(g, m, n->in[3]);
+    grad_output(g, m, n->in[3]);
+    grad_writes(g, m, n->in[3]);
+    grad_writes(g, m, n->in[4]);
+    const char *name = n->out[0]->name;
+    replace_tensor(g, n->out[0], y);
+    n->out[0]->name = y->name;
+    y->name = name;
+    node_remove(g, n);
+    return true;
+}

@@ -343,7 +343,8 @@ const struct op op_batchnorm = {
     .onnx = "BatchNormalization", .net = "batchnorm", .net_aliases = "batch_norm|bn",
     .doc = "channels normalised by running statistics", ATTRS(batchnorm_attrs), .min_in = 5, .max_in = 5, .net_in = 1,
     .max_out = 3, .params = batchnorm_params, .infer = batchnorm_infer, .cost = normalize_cost,
-    .expand = batchnorm_expand, .simplify = batchnorm_simplify, .grad = batchnorm_grad, .as_stage = batchnorm_stage,
+    .expand = batchnorm_expand, .simplify = batchnorm_simplify, .grad = batchnorm_grad,
+    .flags = OP_STATISTICS, .in_training = batch_norm_in_training, .as_stage = batchnorm_stage,
     .kernels = batchnorm_kernels, .nkernels = BATCHNORM_KERNELS,
 };
 const struct op op_layernorm = {

@@ -378,7 +378,7 @@ static const struct attr_def adaptive_attrs[] = {
 
 const struct op op_max_pool = {
     .onnx = "MaxPool", .net = "maxpool", .net_aliases = "max_pool", .doc = "largest value of each window", .min_in = 1,
-    .max_in = 1, .net_in = 1, .max_out = 2, .flags = OP_MOVES, .cost = pool_cost, .grad = max_pool_grad, .simplify = pool_simplify, .kernels = pool_kernels,
+    .max_in = 1, .net_in = 1, .max_out = 2, .flags = OP_MOVES | OP_MAX_OF_WINDOWS, .cost = pool_cost, .grad = max_pool_grad, .simplify = pool_simplify, .kernels = pool_kernels,
     .nkernels = COUNT(pool_kernels), WINDOWS(max_pool_attrs),
 };
 POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", .grad = average_pool_grad, .simplify = pool_simplify, .max_out = 1, .quantize = average_pool_quantize, WINDOWS(average_pool_attrs));

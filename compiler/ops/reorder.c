@@ -102,6 +102,6 @@ static const struct kernel kernels[] = {
 };
 
 const struct op op_reorder = {
-    .onnx = "Reorder", .doc = "another memory layout", .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL,
+    .onnx = "Reorder", .doc = "another memory layout", .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL | OP_REORDERS,
     .infer = infer_same_as_input, .kernels = kernels, .nkernels = COUNT(kernels),
 };

@@ -5,6 +5,8 @@
 #include "../../runtime/conv_grad_weight_plan.h"
 #include "../../runtime/conv_train_plan.h"
 #include "../../runtime/train_types.h"
+#include "../random.h"
+#include "../train.h"
 #include "conv_kernels.h"
 #include "grads.h"
 #include "shared.h"
@@ -188,3 +190,21 @@ TRAIN_OP(op_count_samples, "CountSamples", "update.h", count_samples, accumulate
 TRAIN_OP(op_take, "Take", "train.h", take, take, take_fill, 2, 1, 0, "the samples that are there", .grad = NULL);
 TRAIN_OP(op_drop, "Drop", "train.h", drop, drop, drop_fill, 3, 1, 0, "dropout in training", .grad = drop_grad);
 /* clang-format on */
+
+bool dropout_in_training(struct graph *g, struct node *n, const struct train *t)
+{
+    const double ratio = t->dropout >= 0 ? t->dropout : attr_f(n, "ratio");
+    struct tensor *y = n->in[0];
+    if (ratio > 0 && attr_f(n, "ratio") > 0) {
+        struct node *m = grad_instead(g, n, "Drop");
+        node_input(g, m, n->in[0]);
+        node_input(g, m, grad_step(g));
+        node_input(g, m, grad_first(g));
+        set_attr_f(g, m, "a", ratio);
+        set_attr_i(g, m, "seed", (int64_t)random_key(g->seed, n->out[0]->name));
+        y = grad_output(g, m, n->out[0]);
+    }
+    replace_tensor(g, n->out[0], y);
+    node_remove(g, n);
+    return true;
+}

@@ -2,7 +2,6 @@
  * that, its pool. Fusion is data in the node; the kernel that is selected computes it. */
 #include "../pass.h"
 
-#include <string.h>
 
 static bool takes_epilogue(const struct node *n)
 {
@@ -61,8 +60,8 @@ static bool absorb_pool(struct graph *g, struct node *n)
 {
     struct tensor *through = n->in[0];
     struct node *into = through->def;
-    if (strcmp(n->op->onnx, "MaxPool") != 0 || n->nout != 1 || !into || into->pool || through->users != 1 ||
-        through->is_output || strcmp(into->op->onnx, "Conv") != 0 || through->rank > 4 || attr_i(n, "storage_order"))
+    if (!(n->op->flags & OP_MAX_OF_WINDOWS) || n->nout != 1 || !into || into->pool || through->users != 1 || through->is_output ||
+        through->rank > 4 || attr_i(n, "storage_order"))
         return false;
     for (int i = 0; i < through->rank - 2; i++)
         if (attr_at(n, "dilations", i, 1) != 1)

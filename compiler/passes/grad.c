@@ -1,8 +1,8 @@
 /* grad: training as a rewrite of the graph.
  *
  * Parameters become state, layers that behave otherwise in training are exchanged, the losses are appended, then for every node
- * that something trained lies behind, last first, its operator's hook appends the backward nodes; at the end stand the updates,
- * which write parameters and moments in place. From then on it is a graph like any other. */
+ * that something trained lies behind, last first, its operator's hook appends the backward nodes; at the end stand the updates
+ * (updates.c), which write parameters and moments in place. From then on it is a graph like any other. */
 #include "../grad.h"
 
 #include <stdlib.h>
@@ -30,6 +30,7 @@ struct tensor *grad_step(struct graph *g) { return g->grad->step; }
 struct tensor *grad_first(struct graph *g) { return g->grad->first; }
 int grad_bucket(struct graph *g) { return g->grad->buckets++; }
 void grad_set(struct graph *g, const struct tensor *t, struct tensor *d) { g->grad->of[t->id] = d; }
+struct tensor *grad_rate(struct graph *g) { return g->grad->rate; }
 
 struct node *grad_node(struct graph *g, const struct node *n, const char *op, const char *suffix, struct tensor *a, struct tensor *b,
                        struct tensor *c, struct tensor *d)
@@ -43,11 +44,26 @@ struct node *grad_node(struct graph *g, const struct node *n, const char *op, co
     return m;
 }
 
+struct node *grad_instead(struct graph *g, struct node *n, const char *op)
+{
+    struct node *m = node_insert_before(g, n, op_by_onnx(op), n->name);
+    m->span = n->span;
+    m->onnx_index = n->onnx_index;
+    return m;
+}
+
 struct tensor *grad_output(struct graph *g, struct node *n, const struct tensor *like)
 {
     struct tensor *t = node_output(g, n, unique_name(g, n->name));
     tensor_set_shape(t, like->rank, like->dim);
     t->dtype = like->dtype;
+    return t;
+}
+
+struct tensor *grad_writes(struct graph *g, struct node *n, struct tensor *state)
+{
+    struct tensor *t = grad_output(g, n, state);
+    t->base = state;
     return t;
 }
 
@@ -117,67 +133,14 @@ static struct tensor *scalar_input(struct graph *g, const char *name, enum dtype
     return t;
 }
 
-/* What stands before `n` gives way to a node that does its work in training. */
-static struct node *instead(struct graph *g, struct node *n, const char *op)
-{
-    struct node *m = node_insert_before(g, n, op_by_onnx(op), n->name);
-    m->span = n->span;
-    m->onnx_index = n->onnx_index;
-    return m;
-}
-
-static struct tensor *alias(struct graph *g, struct node *n, struct tensor *state)
-{
-    struct tensor *t = grad_output(g, n, state);
-    t->base = state;
-    return t;
-}
-
+/* Layers that behave otherwise in training. What stands in their place has no such form itself. */
 static bool training_mode(struct graph *g, const struct train *t)
 {
-    const double ratio = t->dropout;
-    int added = 0;
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
-        if (is(n, "BatchNormalization") && n->in[3]->kind == T_STATE && !n->in[3]->frozen) {
-            if (t->distributed && !t->sync_bn)
-                return node_error(g, n, "the batch norms of several processes would each see its own part of the batch: --sync-bn lets "
-                                        "them exchange their statistics");
-            struct node *m = instead(g, n, t->sync_bn ? "NormSynced" : "BatchNormTrain");
-            for (int k = 0; k < 5; k++)
-                node_input(g, m, n->in[k]);
-            node_input(g, m, g->grad->count);
-            set_attr_f(g, m, "epsilon", attr_f(n, "epsilon"));
-            set_attr_f(g, m, "a", attr_f(n, "momentum"));
-            if (t->sync_bn) {
-                sync_batch_norm(g, m);
-                i++;
-                added++;
-            }
-            struct tensor *y = grad_output(g, m, n->out[0]);
-            grad_output(g, m, n->in[3]);
-            grad_output(g, m, n->in[3]);
-            alias(g, m, n->in[3]);
-            alias(g, m, n->in[4]);
-            const char *name = n->out[0]->name;
-            replace_tensor(g, n->out[0], y);
-            n->out[0]->name = y->name;
-            y->name = name;
-            node_remove(g, n);
-        } else if (is(n, "Dropout") && (ratio == 0 || attr_f(n, "ratio") == 0)) {
-            replace_tensor(g, n->out[0], n->in[0]);
-            node_remove(g, n);
-            i--;
-        } else if (is(n, "Dropout")) {
-            struct node *m = instead(g, n, "Drop");
-            node_input(g, m, n->in[0]);
-            node_input(g, m, g->grad->step);
-            node_input(g, m, g->grad->first);
-            set_attr_f(g, m, "a", ratio > 0 ? ratio : attr_f(n, "ratio"));
-            set_attr_i(g, m, "seed", (int64_t)(g->seed + (uint64_t)(i - added)));
-            replace_tensor(g, n->out[0], grad_output(g, m, n->out[0]));
-            node_remove(g, n);
-        }
+        if (n->op->in_training && !n->op->in_training(g, n, t))
+            return false;
+        i -= i < g->nodes && g->node[i] != n;
     }
     return true;
 }
@@ -276,7 +239,7 @@ static bool append_losses(struct graph *g, const struct train *t, struct tensor 
     return true;
 }
 
-/* ---- backward and updates --------------------------------------------------------------------------------------- */
+/* ---- backward --------------------------------------------------------------------------------------------------- */
 
 /* What is computed from what needs a gradient needs one. */
 static void pass_on_needed(struct graph *g, int nodes)
@@ -371,131 +334,6 @@ bool append_gradients(struct graph *g, struct tensor *y, int count, struct tenso
     return ok;
 }
 
-static struct tensor *state(struct graph *g, const char *name, enum dtype dtype, int rank, const int64_t *dim)
-{
-    struct tensor *t = tensor_shaped(g, name, T_STATE, dtype, rank, dim);
-    t->moment = true;
-    t->offset = g->state_bytes;
-    t->bytes = tensor_count(t) * (int64_t)dtype_size(dtype);
-    g->state_bytes += (t->bytes + 63) / 64 * 64;
-    return t;
-}
-
-static struct tensor *moment(struct graph *g, const struct tensor *w, const char *name)
-{
-    return state(g, arena_printf(&g->arena, "%s.%s", w->name, name), w->dtype, w->rank, w->dim);
-}
-
-/* What the optimiser keeps of a parameter, under PyTorch's names. */
-static const struct optimizer {
-    const char *name;
-    int kind;
-    const char *moment[2];
-} optimizers[] = {
-    {"adam", CNNC_UPDATE_ADAM, {"exp_avg", "exp_avg_sq"}},
-    {"adamw", CNNC_UPDATE_ADAMW, {"exp_avg", "exp_avg_sq"}},
-    {"rmsprop", CNNC_UPDATE_RMSPROP_MOMENTUM, {"square_avg", "momentum_buffer"}},
-    {"rmsprop", CNNC_UPDATE_RMSPROP, {"square_avg", NULL}},
-    {"sgd", CNNC_UPDATE_NESTEROV, {"momentum_buffer", NULL}},
-    {"sgd", CNNC_UPDATE_MOMENTUM, {"momentum_buffer", NULL}},
-    {"sgd", CNNC_UPDATE_SGD, {NULL, NULL}},
-};
-
-static const struct optimizer *optimizer_of(const struct train *t)
-{
-    size_t i = 0;
-    while (strcmp(optimizers[i].name, t->optimizer) != 0 || (t->momentum == 0 && optimizers[i].moment[0] &&
-                                                             strcmp(optimizers[i].moment[optimizers[i].moment[1] != NULL], "momentum_buffer") == 0) ||
-           (optimizers[i].kind == CNNC_UPDATE_NESTEROV && !t->nesterov))
-        i++;
-    return &optimizers[i];
-}
-
-/* Several calls make one step: the gradient becomes the mean over the samples of all. */
-static struct tensor *accumulated(struct graph *g, const struct train *t, const struct tensor *w, struct tensor *d, struct tensor *samples)
-{
-    struct node *n = node_new(g, op_by_onnx("Accumulate"), arena_printf(&g->arena, "%s.accumulate", w->name));
-    node_input(g, n, d);
-    node_input(g, n, g->grad->count);
-    node_input(g, n, g->grad->step);
-    node_input(g, n, samples);
-    set_attr_i(g, n, "calls", t->accumulate);
-    struct tensor *mean = grad_output(g, n, w);
-    alias(g, n, moment(g, w, "grad_sum"));
-    return mean;
-}
-
-/* What the loss does not depend on stays as it is. */
-static void warn_of_untrained(struct graph *g)
-{
-    const struct tensor *first = NULL;
-    int count = 0;
-    for (int i = 0; i < g->grad->tensors; i++) {
-        const struct tensor *w = g->tensor[i];
-        if (w->kind == T_STATE && w->trainable && !grad_of(g, w)) {
-            first = first ? first : w;
-            count++;
-        }
-    }
-    if (first)
-        diag_warning(g->diag, first->span, "the loss does not depend on %s%s: not trained", first->name,
-                     count > 1 ? arena_printf(&g->arena, " and %d more", count - 1) : "");
-}
-
-static void append_updates(struct graph *g, const struct train *t)
-{
-    const struct optimizer *o = optimizer_of(t);
-    const bool adam = strncmp(o->name, "adam", 4) == 0;
-    const int tensors = g->grad->tensors;
-    struct tensor *norm = NULL, *samples = t->accumulate > 1 ? state(g, "samples", t->in_double ? DT_F64 : DT_F32, 0, NULL) : NULL;
-    for (int i = 0; i < tensors; i++) {
-        struct tensor *w = g->tensor[i], *d = grad_of(g, w);
-        if (w->kind != T_STATE || !w->trainable || !d)
-            continue;
-        if (samples)
-            g->grad->of[i] = d = accumulated(g, t, w, d, samples);
-        if (t->clip > 0) {
-            struct node *n = node_new(g, op_by_onnx("SumSquares"), arena_printf(&g->arena, "%s.norm", w->name));
-            node_input(g, n, d);
-            node_input(g, n, norm);
-            norm = node_output(g, n, n->name);
-            tensor_set_shape(norm, 0, NULL);
-            norm->dtype = DT_F64;
-        }
-    }
-    for (int i = 0; i < tensors; i++) {
-        struct tensor *w = g->tensor[i], *d = grad_of(g, w);
-        if (w->kind != T_STATE || !w->trainable || !d)
-            continue;
-        struct node *n = node_new(g, op_by_onnx("Update"), arena_printf(&g->arena, "%s.update", w->name));
-        n->span = w->span;
-        node_input(g, n, d);
-        node_input(g, n, g->grad->rate);
-        node_input(g, n, g->grad->step);
-        node_input(g, n, norm);
-        alias(g, n, w);
-        for (int k = 0; k < 2; k++) /* the kernel looks at all three */
-            if (o->moment[k])
-                alias(g, n, moment(g, w, o->moment[k]));
-            else
-                grad_output(g, n, w)->base = w;
-        set_attr_i(g, n, "kind", o->kind);
-        set_attr_f(g, n, "a", adam ? t->beta1 : strcmp(o->name, "rmsprop") == 0 ? t->alpha : t->momentum);
-        set_attr_f(g, n, "b", adam ? t->beta2 : t->momentum);
-        set_attr_f(g, n, "epsilon", t->epsilon);
-        set_attr_f(g, n, "decay", w->rank > 1 || t->decay_all ? t->decay : 0);
-        set_attr_f(g, n, "clip", t->clip);
-        set_attr_i(g, n, "calls", t->accumulate);
-    }
-    if (samples) {
-        struct node *n = node_new(g, op_by_onnx("CountSamples"), "samples.count");
-        node_input(g, n, g->grad->count);
-        node_input(g, n, g->grad->step);
-        alias(g, n, samples);
-        set_attr_i(g, n, "calls", t->accumulate);
-    }
-}
-
 bool pass_grad(struct graph *g, struct options *o)
 {
     const struct train *t = &o->train;
@@ -542,7 +380,6 @@ bool pass_grad(struct graph *g, struct options *o)
             VEC_PUSH(g->output, g->outputs, answer);
         }
         if (!t->evaluates && (ok = backward(g, forward))) {
-            warn_of_untrained(g);
             if (t->recompute)
                 recompute(g, forward);
             if (t->distributed)

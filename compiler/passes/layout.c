@@ -2,7 +2,6 @@
  * edge, a halo around the tensor. */
 #include "../pass.h"
 
-#include <string.h>
 
 static bool is_view(const struct node *n) { return n && (n->op->flags & OP_VIEW) && !n->folded; }
 
@@ -37,7 +36,7 @@ static struct tensor *reordered(struct graph *g, struct tensor *t, int block, st
     return r;
 }
 
-static bool is_reorder(const struct node *n) { return n && strcmp(n->op->onnx, "Reorder") == 0; }
+static bool is_reorder(const struct node *n) { return n && n->op->flags & OP_REORDERS; }
 
 static bool runs(const struct node *n) { return !n->folded && n->kernel; }
 

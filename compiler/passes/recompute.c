@@ -178,7 +178,7 @@ void update_early(struct graph *g)
     for (int i = 0; i < nodes; i++) {
         const struct node *u = g->node[i];
         after[i] = -1;
-        if (strcmp(u->op->onnx, "Update") != 0)
+        if (!(u->op->flags & OP_UPDATES) || !u->out[0]->base || !u->out[0]->base->trainable)
             continue;
         const struct tensor *w = u->out[0]->base;
         for (int k = 0; k < u->nin; k++)

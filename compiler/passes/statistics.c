@@ -3,13 +3,12 @@
 #include "../pass.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "../random.h"
 
 static bool is_open(const struct node *n)
 {
-    return strcmp(n->op->onnx, "BatchNormalization") == 0 && n->nin >= 5 && n->in[3]->kind == T_PARAM && !n->in[3]->data &&
+    return n->op->flags & OP_STATISTICS && n->nin >= 5 && n->in[3]->kind == T_PARAM && !n->in[3]->data &&
            n->in[4]->kind == T_PARAM && !n->in[4]->data && n->in[0]->dtype == DT_F32 && n->in[0]->rank >= 2;
 }
 

@@ -1,7 +1,6 @@
 /* The network as written for Graphviz: `cnnc NET --report=dot | dot -Tsvg`. Layers that run as one share a box. */
 #include "report.h"
 
-#include <string.h>
 
 static void quoted(FILE *f, const char *s)
 {

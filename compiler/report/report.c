@@ -6,8 +6,6 @@
 
 #include "../emit/emit.h"
 
-static bool is(const struct node *n, const char *op) { return strcmp(n->op->onnx, op) == 0; }
-
 /* ---- where each layer went -------------------------------------------------------------------------------------- */
 
 /* Of the nodes that compute part of a layer: the one with the layer's own operator; otherwise the one whose epilogue it joined;
@@ -16,7 +14,7 @@ static void find_nodes(struct report *r)
 {
     for (int i = 0; i < r->g->nodes; i++) {
         const struct node *n = r->g->node[i];
-        if (n->step < 0 || is(n, "Reorder"))
+        if (n->step < 0 || (n->op->flags & OP_REORDERS))
             continue;
         for (int k = 0; k < n->layers; k++) {
             struct layer *l = &r->layer[n->layer[k]];
@@ -55,7 +53,7 @@ static const char *fate_of(const struct report *r, int layer)
                 return "no work";
         }
     }
-    if (l->op && (strcmp(l->op->onnx, "Dropout") == 0 || strcmp(l->op->onnx, "Identity") == 0))
+    if (l->op && (l->op->flags & (OP_TRAINING | OP_IDENTITY)))
         return "identity";
     if (l->op && (l->op->flags & OP_VIEW)) /* the layer behind it reads its elements where they lie */
         return "no work";
@@ -183,7 +181,7 @@ static void add_conversions(struct report *r)
         const char *why = n->step >= 0 ? not_in_place(r, n) : NULL;
         if (why)
             add_copy(r, n, why);
-        if (n->step < 0 || !is(n, "Reorder"))
+        if (n->step < 0 || !(n->op->flags & OP_REORDERS))
             continue;
         if (n->out[0]->slice) {
             add_copy(r, n, n->kernel_note ? n->kernel_note : "converted from another layout");
