@@ -6,7 +6,7 @@
 void *init_values(struct graph *g, const struct tensor *t)
 {
     int64_t count = tensor_count(t);
-    float *v = xmalloc(sizeof *v * (size_t)count);
+    float *v = xmalloc_for((size_t)count, sizeof *v, t->name);
     const uint64_t key = random_key(g->seed, t->name);
     switch (t->init) {
     case INIT_HE: random_fill_normal(key, sqrt(2.0 / MAX(1, t->fan_in)), v, count); break;

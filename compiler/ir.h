@@ -14,6 +14,7 @@
 #include "../runtime/conv.h" /* the stages of an epilogue */
 
 #define MAX_RANK 8
+#define ELEMENTS_MAX INT32_MAX /* of a tensor: kernels count elements, or those of an axis, in int */
 
 /* How an activation lies in memory. block: channels per block of axis 1 (0: plain, row-major). before / after: the
  * zeroed halo around depth, height and width, in elements. */

@@ -35,6 +35,19 @@ static const struct pass passes[] = {
     {"plan", pass_plan, "places in the arena and among the weights"},
 };
 
+/* Of a graph that is trained: pass grad comes in, weights never become constants, and what backward reads is not merged away. */
+static const struct pass train_passes[] = {
+    {"infer", pass_infer, "shapes, types and known values"},
+    {"canonicalise", pass_canonicalise, "exporters' debris goes"},
+    {"grad", pass_grad, "loss, backward and updates"},
+    {"simplify", pass_simplify, "dead code goes"},
+    {"fuse", pass_fuse, "what nobody else reads joins the node before"},
+    {"select", pass_select, "a kernel for every node"},
+    {"layout", pass_layout, "the conversions that remain"},
+    {"schedule", pass_schedule, "the order of the run"},
+    {"plan", pass_plan, "places in the arena"},
+};
+
 static const struct target targets[] = {
     {.name = "portable", .block = 16, .winograd = true, .fuse = true, .max_error = 1e-4, .max_weights = 1.35},
     {.name = "cortex-m", .block = 1, .winograd = false, .fuse = true, .max_error = 1e-4, .max_weights = 1.35},
@@ -103,6 +116,23 @@ static void add_setting(struct options *o, const char *name, const char *value, 
     VEC_PUSH(o->settings, o->nsettings, line.s);
 }
 
+static bool is_pass(const char *name)
+{
+    const bool training = strncmp(name, "train:", 6) == 0;
+    for (size_t i = 0; i < (training ? COUNT(train_passes) : COUNT(passes)); i++)
+        if (strcmp(training ? train_passes[i].name : passes[i].name, training ? name + 6 : name) == 0)
+            return true;
+    return false;
+}
+
+static const char *pass_names(void)
+{
+    static char text[512];
+    for (size_t i = 0, n = 0; i < COUNT(passes); i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "", passes[i].name);
+    return strcat(text, "; with --train also train:infer and so on");
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
@@ -154,7 +184,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "--real=%s: expected float or double", arg);
         o->train.in_double = o->target.train_double = strcmp(arg, "double") == 0;
         return 0;
-    case OPT_DUMP: o->dump = arg; return 0;
+    case OPT_DUMP:
+        if (!is_pass(arg))
+            argp_error(state, "--dump=%s: expected one of %s", arg, pass_names());
+        o->dump = arg;
+        return 0;
     case OPT_DISPATCH: o->dispatch = true; return 0;
     case OPT_RUNTIME:
         o->external_runtime = strcmp(arg, "external") == 0;
@@ -233,6 +267,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
                 o->target.max_error = given.max_error;
                 o->target.bounded = given.bounded;
                 o->target.half = given.half;
+                o->target.train_double = given.train_double;
                 return 0;
             }
         argp_error(state, "--target=%s: expected portable or cortex-m", arg);
@@ -244,6 +279,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (o->ninputs == 0)
             argp_error(state, "no network given");
+        if (o->dump && strncmp(o->dump, "train:", 6) == 0 && !o->train.batch)
+            argp_error(state, "--dump=%s goes with --train", o->dump);
         if (o->output && strcmp(o->output, "-") == 0 && !o->emit_net && !o->emit_onnx)
             argp_error(state, "-o -: a header goes with the C, expected the name of a file");
         if (o->ninputs > 1 && (!report_form || o->output))
@@ -258,19 +295,6 @@ static bool ends_with(const char *s, const char *ending)
     size_t n = strlen(s), k = strlen(ending);
     return n >= k && strcmp(s + n - k, ending) == 0;
 }
-
-/* Of a graph that is trained: pass grad comes in, weights never become constants, and what backward reads is not merged away. */
-static const struct pass train_passes[] = {
-    {"infer", pass_infer, "shapes, types and known values"},
-    {"canonicalise", pass_canonicalise, "exporters' debris goes"},
-    {"grad", pass_grad, "loss, backward and updates"},
-    {"simplify", pass_simplify, "dead code goes"},
-    {"fuse", pass_fuse, "what nobody else reads joins the node before"},
-    {"select", pass_select, "a kernel for every node"},
-    {"layout", pass_layout, "the conversions that remain"},
-    {"schedule", pass_schedule, "the order of the run"},
-    {"plan", pass_plan, "places in the arena"},
-};
 
 static struct graph *read_network(const struct options *o, struct diag *d);
 
@@ -341,9 +365,8 @@ static bool emit_all(struct graph *g, struct options *o, struct diag *d)
 static bool compile(struct graph *g, struct options *o)
 {
     for (size_t i = 0; i < COUNT(passes); i++) {
-        if ((passes[i].run == pass_statistics || passes[i].run == pass_reference) && (o->dump || !o->output || o->target.explore))
-            continue; /* nobody will see a weight */
-        if (!passes[i].run(g, o) || !graph_verify(g, passes[i].name))
+        const bool weights = passes[i].run == pass_statistics || passes[i].run == pass_reference, unseen = o->dump || !o->output || o->target.explore;
+        if (!(weights && unseen) && (!passes[i].run(g, o) || !graph_verify(g, passes[i].name)))
             return false;
         if (o->emit_net && strcmp(passes[i].name, "infer") == 0)
             return emit_net(g, o);

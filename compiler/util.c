@@ -6,10 +6,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static void *or_exit(void *p)
+static void *or_exit(void *p, size_t count, size_t size, const char *what)
 {
     if (!p) {
-        fputs("cnnc: out of memory\n", stderr);
+        fprintf(stderr, "cnnc: error: out of memory: %zu bytes for %s\n", count * size, what);
         exit(1);
     }
     return p;
@@ -28,10 +28,18 @@ static void *in_huge_pages(void *p, size_t size)
     return p;
 }
 
-void *xmalloc(size_t size) { return in_huge_pages(or_exit(malloc(size ? size : 1)), size); }
-void *xcalloc(size_t count, size_t size) { return in_huge_pages(or_exit(calloc(count ? count : 1, size ? size : 1)), count * size); }
-void *xrealloc(void *p, size_t size) { return or_exit(realloc(p, size ? size : 1)); }
-char *xstrdup(const char *s) { return or_exit(strdup(s)); }
+void *xmalloc_for(size_t count, size_t size, const char *what)
+{
+    return in_huge_pages(or_exit(count > SIZE_MAX / size ? NULL : malloc(MAX(count, 1) * size), count, size, what), count * size);
+}
+void *xcalloc_for(size_t count, size_t size, const char *what)
+{
+    return in_huge_pages(or_exit(calloc(MAX(count, 1), size), count, size, what), count * size);
+}
+void *xmalloc(size_t size) { return xmalloc_for(size, 1, "the compiler's own work"); }
+void *xcalloc(size_t count, size_t size) { return xcalloc_for(count, MAX(size, 1), "the compiler's own work"); }
+void *xrealloc(void *p, size_t size) { return or_exit(realloc(p, size ? size : 1), size, 1, "the compiler's own work"); }
+char *xstrdup(const char *s) { return or_exit(strdup(s), strlen(s), 1, "the compiler's own work"); }
 
 static char *vprint(const char *format, va_list ap)
 {

@@ -24,6 +24,9 @@ void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *format, ...) PRINTF_LIKE(1, 2);
+/* The same for `count` elements of `size` > 0 bytes; the message names what they are for. */
+void *xmalloc_for(size_t count, size_t size, const char *what);
+void *xcalloc_for(size_t count, size_t size, const char *what);
 
 /* An arena: many small allocations that live and die together. Memory is zeroed and aligned to 16 bytes. */
 struct arena {

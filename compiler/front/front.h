@@ -10,7 +10,7 @@ struct graph *read_net(const char *path, const struct options *o, struct diag *d
 /* An ONNX file, its initialisers mapped and not copied: they live until onnx_close. NULL: errors were reported. */
 struct graph *read_onnx(const char *path, const struct options *o, struct diag *d);
 
-/* What a .net's train section says, then the command line, over what t holds already. */
+/* What a .net's train section says, then the command line (o; NULL: nothing), over what t holds already. */
 bool read_train_section(struct graph *g, const struct options *o, struct train *t);
 struct ast;
 bool read_augment(struct graph *g, const struct ast *a, struct augment *to); /* its setting `augment` */

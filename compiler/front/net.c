@@ -388,6 +388,7 @@ static struct flow run_statement(struct net *net, struct ast *s)
         for (struct ast *t = s->b->list; t; t = t->next)
             train_constants(net, t->a);
         net->g->train = s->b;
+        read_train_section(net->g, NULL, &(struct train){0}); /* what is wrong is said also where nobody trains */
         break;
     default:
         break;

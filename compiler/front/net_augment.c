@@ -6,7 +6,7 @@
 
 static bool add(struct graph *g, const struct ast *a, struct augment *to)
 {
-    static const char *const expected = "expected flip, shift(PIXELS) or crop(PIXELS)";
+    static const char *const expected = "augment: expected flip, shift(PIXELS) or crop(PIXELS), at most 1023 pixels";
     if ((a->kind != AST_NAME && a->kind != AST_CALL) || !a->name) {
         diag_error(g->diag, a->span, "%s", expected);
         return false;

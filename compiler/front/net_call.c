@@ -307,6 +307,30 @@ static bool match_arguments(struct net *net, struct call *c, struct node *n)
     return ok;
 }
 
+/* A call with an argument that is an error already makes no layer, but what else is wrong in it can be said in the same run. Names are checked,
+ * and values as far as they do not depend on a tensor. */
+void check_call(struct net *net, const struct op *op, const struct call *c)
+{
+    struct attr *scratch = arena_alloc(net->arena, sizeof *scratch * (size_t)MAX(op->nattrs, 1));
+    struct call named = *c;
+    int least, most, next = 0;
+    named.label = c->name;
+    operand_counts(op, &least, &most);
+    for (int i = 0, operand = 0; i < c->args; i++) {
+        const struct argument *a = &c->arg[i];
+        int index = a->name ? attr_index(op, a->name) : -1;
+        if (a->name && index < 0)
+            net_error(net, a->name_span, "%s: there is no argument '%s'%s", c->name, a->name, near_attr(net, op, a->name));
+        if (!a->name && (most != least || operand++ < most)) /* where tensors end and values begin is known for a fixed number of tensors */
+            continue;
+        for (; !a->name && index < 0 && next < op->nattrs; next++)
+            if (op->attrs[next].net && (op->attrs[next].flags & AT_POS))
+                index = next;
+        if (index >= 0 && a->value.kind != V_ERROR && !value_has_tensor(&a->value))
+            set_attr(&(struct slot){net, &named, &op->attrs[index], &scratch[index], a, 0});
+    }
+}
+
 /* Results that the statement takes apart, or those that the arguments ask for. */
 static int result_count(const struct node *n, const struct call *c)
 {

@@ -112,6 +112,7 @@ struct tensor *value_constant(struct net *net, const struct value *v, enum dtype
 
 /* net_call.c */
 struct value call_op(struct net *net, const struct op *op, struct call *c);
+void check_call(struct net *net, const struct op *op, const struct call *c); /* where an argument is an error: reports others */
 
 /* net_input.c */
 void eval_input(struct net *net, const struct ast *s);

@@ -109,8 +109,9 @@ static struct value eval_call(struct net *net, struct ast *e, const struct value
         add_argument(&c, arg);
     }
     if (!ok || (piped && piped->kind == V_ERROR)) {
-        /* an operator's other arguments are not looked at: the error above may be the reason */
-        if (!op_by_net(c.name) && !find_block(net, c.name) && !lookup(net, c.name) && !value_is_function(c.name) &&
+        if (op_by_net(c.name) && !find_block(net, c.name) && !lookup(net, c.name))
+            check_call(net, op_by_net(c.name), &c);
+        else if (!op_by_net(c.name) && !find_block(net, c.name) && !lookup(net, c.name) && !value_is_function(c.name) &&
             strcmp(c.name, "parameter") != 0 && strcmp(c.name, "constant") != 0)
             dispatch(net, e, &(struct call){.name = c.name, .name_span = c.name_span, .span = c.span});
         return value_error();

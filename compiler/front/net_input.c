@@ -51,49 +51,40 @@ static double *per_channel(struct net *net, const struct ast *o, const struct va
     return list;
 }
 
-static bool read_option(struct net *net, const struct ast *o, struct picture *p, int64_t channels)
+/* What is wrong is reported and changes nothing. */
+static void read_option(struct net *net, const struct ast *o, struct picture *p, int64_t channels)
 {
-    bool flag = !o->a;
+    const bool flag = !o->a;
+    const bool scale = strcmp(o->name, "scale") == 0, mean = strcmp(o->name, "mean") == 0, std = strcmp(o->name, "std") == 0;
+    const bool batch = strcmp(o->name, "batch") == 0, hwc = strcmp(o->name, "hwc") == 0;
     if (flag && dtype_named(o->name) != DT_NONE) {
         p->dtype = dtype_named(o->name);
-        return true;
-    }
-    if (flag && (strcmp(o->name, "hwc") == 0 || strcmp(o->name, "chw") == 0))
-        return p->hwc = o->name[0] == 'h', p->given |= p->hwc, true;
-    if (flag && strcmp(o->name, "raw") == 0)
-        return p->raw = true;
-    bool number = strcmp(o->name, "scale") == 0, mean = strcmp(o->name, "mean") == 0, std = strcmp(o->name, "std") == 0;
-    bool batch = strcmp(o->name, "batch") == 0;
-    if (!number && !mean && !std && !batch) {
+    } else if (flag && (hwc || strcmp(o->name, "chw") == 0)) {
+        p->hwc = hwc;
+        p->given |= hwc;
+    } else if (flag && strcmp(o->name, "raw") == 0) {
+        p->raw = true;
+    } else if (!scale && !mean && !std && !batch) {
         net_error(net, o->name_span, "there is no input option '%s'%s", o->name,
                   did_you_mean(net, o->name, option_names, COUNT(option_names)));
-        return false;
-    }
-    if (flag) {
-        net_error(net, o->span, "%s needs a value, as in %s", o->name, number ? "scale=1/255" : batch ? "batch=false" : mean ? "mean=127.5" : "std=58");
-        return false;
-    }
-    struct value v = eval(net, o->a);
-    if (!value_check(net, &v))
-        return false;
-    if (batch) {
-        if (v.kind != V_BOOL)
+    } else if (flag) {
+        net_error(net, o->span, "%s needs a value, as in %s", o->name, scale ? "scale=1/255" : batch ? "batch=false" : mean ? "mean=127.5" : "std=58");
+    } else {
+        const struct value v = eval(net, o->a);
+        p->given |= !batch;
+        if (!value_check(net, &v))
+            return;
+        if (batch && v.kind == V_BOOL)
+            p->batch = v.i;
+        else if (batch)
             net_error(net, o->span, "batch is %s, expected true or false", value_text(net, &v));
-        p->batch = v.kind != V_BOOL || v.i;
-        return v.kind == V_BOOL;
-    }
-    p->given = true;
-    if (number) {
-        if (!value_number(&v, &p->scale))
+        else if (mean)
+            p->mean = per_channel(net, o, &v, channels);
+        else if (std)
+            p->std = per_channel(net, o, &v, channels);
+        else if (!value_number(&v, &p->scale))
             net_error(net, o->span, "scale is %s, expected a number", value_text(net, &v));
-        return v.kind == V_INT || v.kind == V_FLOAT;
     }
-    double *list = per_channel(net, o, &v, channels);
-    if (mean)
-        p->mean = list;
-    else
-        p->std = list;
-    return list != NULL;
 }
 
 static struct tensor *append(struct net *net, const struct ast *s, const char *onnx, struct tensor *x, struct tensor *operand,
@@ -136,7 +127,8 @@ void eval_input(struct net *net, const struct ast *s)
 {
     struct graph *g = net->g;
     struct picture p = {.dtype = DT_F32, .batch = true, .scale = 1};
-    int64_t dim[MAX_RANK], count = 1;
+    int64_t dim[MAX_RANK];
+    double elements = 1;
     int rank = 0;
 
     define(net, s->name, s->name_span, value_error(), s);
@@ -146,8 +138,8 @@ void eval_input(struct net *net, const struct ast *s)
             return;
         for (int i = 0; i < (v.kind == V_LIST ? v.n : 1); i++) {
             const struct value *size = v.kind == V_LIST ? &v.item[i] : &v;
-            if (size->kind != V_INT || size->i < 1 || size->i > INT32_MAX) {
-                net_error(net, e->span, "a size of an input is a positive integer, as in image[3, 224, 224]");
+            if (size->kind != V_INT || size->i < 1) {
+                net_error(net, e->span, "a size of an input is %s, expected a positive integer, as in image[3, 224, 224]", value_text(net, size));
                 return;
             }
             if (rank == MAX_RANK - 1) {
@@ -155,18 +147,18 @@ void eval_input(struct net *net, const struct ast *s)
                 return;
             }
             dim[rank++] = size->i;
-            if (__builtin_mul_overflow(count, size->i, &count) || count > INT32_MAX) {
-                net_error(net, s->a->span, "this input has more than %d elements", INT32_MAX);
-                return;
-            }
+            elements *= (double)size->i;
         }
     }
+    if (elements > ELEMENTS_MAX) {
+        net_error(net, s->a->span, "this input has %.0f elements, expected at most %d", elements, ELEMENTS_MAX);
+        return;
+    }
     for (const struct ast *o = s->list; o; o = o->next)
-        if (!read_option(net, o, &p, rank > 0 ? dim[0] : 1))
-            return;
+        read_option(net, o, &p, rank > 0 ? dim[0] : 1); /* one that is wrong changes no shape: what follows can be checked all the same */
     if (p.hwc && rank < 2) {
         net_error(net, s->span, "hwc needs an input with channels and at least one more axis");
-        return;
+        p.hwc = false;
     }
     bool picture = !p.raw && (p.given || p.dtype == DT_U8);
 
@@ -213,7 +205,8 @@ struct value eval_parameter(struct net *net, struct call *c)
     enum dtype dtype = DT_F32;
     bool trainable = true;
     double f = 0;
-    int64_t dim[MAX_RANK], count = 1;
+    int64_t dim[MAX_RANK];
+    double count = 1;
 
     for (int i = 0; i < c->args; i++) {
         const struct argument *a = &c->arg[i];
@@ -241,11 +234,16 @@ struct value eval_parameter(struct net *net, struct call *c)
     int rank = shape->kind == V_LIST ? shape->n : 1;
     for (int i = 0; i < rank; i++) {
         const struct value *v = shape->kind == V_LIST ? &shape->item[i] : shape;
-        if (v->kind != V_INT || v->i < 1 || __builtin_mul_overflow(count, v->i, &count) || count > (int64_t)1 << 40) {
-            net_error(net, shape->span, "parameter: a shape consists of positive integers");
+        if (v->kind != V_INT || v->i < 1) {
+            net_error(net, shape->span, "parameter: a size is %s, expected a positive integer", value_text(net, v));
             return value_error();
         }
         dim[i] = v->i;
+        count *= (double)v->i;
+    }
+    if (count > ELEMENTS_MAX) {
+        net_error(net, shape->span, "parameter: %.0f elements, expected at most %d", count, ELEMENTS_MAX);
+        return value_error();
     }
     struct tensor *t = tensor_shaped(net->g, unique_name(net->g, layer_name(net, c->label, "parameter", false)), T_PARAM, dtype, rank, dim);
     t->trainable = trainable;

@@ -9,12 +9,28 @@
 struct reader {
     struct graph *g;
     struct train *t;
+    const char *name; /* of the setting that is read, or of its argument: what errors begin with */
 };
 
 static bool error(struct reader *r, const struct ast *a, const char *what)
 {
-    diag_error(r->g->diag, a->span, "%s", what);
+    diag_error(r->g->diag, a->span, "%s: %s", r->name, what);
     return false;
+}
+
+static const char *near_text(const struct reader *r, const char *word, const char *const *names, size_t n)
+{
+    const char *near = nearest_name(word, names, n);
+    return near ? arena_printf(&r->g->arena, "; did you mean '%s'?", near) : "";
+}
+
+/* "a, b or c" */
+static const char *alternatives(const struct reader *r, const char *const *names, size_t n)
+{
+    const char *list = "";
+    for (size_t i = 0; i < n; i++)
+        list = arena_printf(&r->g->arena, "%s%s%s", list, i == 0 ? "" : i + 1 < n ? ", " : " or ", names[i]);
+    return list;
 }
 
 /* ---- constants of the network ----------------------------------------------------------------------------------- */
@@ -60,8 +76,7 @@ static bool number(struct reader *r, const struct ast *a, double *v)
 {
     double x, y;
     switch (a->kind) {
-    case AST_INT:
-    case AST_BOOL: *v = (double)a->integer; return true;
+    case AST_INT: *v = (double)a->integer; return true;
     case AST_FLOAT: *v = a->number; return true;
     case AST_UNARY:
         if (a->op == OP_NEG && number(r, a->a, v)) {
@@ -81,7 +96,12 @@ static bool number(struct reader *r, const struct ast *a, double *v)
         case OP_POW: *v = pow(x, y); return true;
         default: return error(r, a, "settings know + - * / // ** only");
         }
-    default: return error(r, a, "expected a number");
+    default:
+        diag_error(r->g->diag, a->span, "%s is %s, expected a number", r->name,
+                   a->kind == AST_STRING || a->kind == AST_NAME ? arena_printf(&r->g->arena, "'%s'", a->name)
+                   : a->kind == AST_BOOL                        ? (a->integer ? "true" : "false")
+                                                                : "something else");
+        return false;
     }
 }
 
@@ -90,44 +110,54 @@ static bool number_between(struct reader *r, const struct ast *a, double low, do
     if (!number(r, a, v))
         return false;
     if (!(*v >= low && *v <= high)) {
-        diag_error(r->g->diag, a->span, "%g is out of range, expected %g to %g", *v, low, high);
+        diag_error(r->g->diag, a->span, "%s is %g, expected %g to %g", r->name, *v, low, high);
         return false;
     }
     return true;
 }
 
-/* One of the words; its place among them, or -1 and an error that lists them. */
-static int word(struct reader *r, const struct ast *a, const char *what, const char *const *words, size_t n)
+static bool flag(struct reader *r, const struct ast *a, bool *to)
 {
-    char list[160] = "";
-    if (a->kind == AST_CALL || a->kind == AST_NAME || a->kind == AST_STRING)
-        for (size_t i = 0; i < n; i++)
-            if (strcmp(a->name, words[i]) == 0)
-                return (int)i;
-    for (size_t i = 0; i < n; i++)
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
-    diag_error(r->g->diag, a->span, "expected %s: %s", what, list);
+    if (a->kind != AST_BOOL)
+        return error(r, a, "expected true or false");
+    *to = a->integer;
+    return true;
+}
+
+/* One of the words; its place among them, or -1 and an error that lists them. */
+static int word(struct reader *r, const struct ast *a, const char *const *words, size_t n)
+{
+    const char *name = a->kind == AST_CALL || a->kind == AST_NAME || a->kind == AST_STRING ? a->name : NULL;
+    for (size_t i = 0; name && i < n; i++)
+        if (strcmp(name, words[i]) == 0)
+            return (int)i;
+    if (name)
+        diag_error(r->g->diag, a->span, "%s is '%s', expected %s%s", r->name, name, alternatives(r, words, n), near_text(r, name, words, n));
+    else
+        diag_error(r->g->diag, a->span, "%s: expected %s", r->name, alternatives(r, words, n));
     return -1;
 }
 
 static const struct ast *arguments(const struct ast *a) { return a->kind == AST_CALL ? a->list : NULL; }
 
-/* Named numbers of a call; `first` is the name of one without. */
-struct named_number {
+/* Named numbers or flags of a call; `first` is the name of one without. */
+struct named {
     const char *name;
-    double *to;
-    double low, high;
+    double *to, low, high;
+    bool *flag;
 };
-static bool named_number(struct reader *r, const struct ast *arg, const char *first, const struct named_number *known, size_t n)
+static bool set_named(struct reader *r, const char *of, const struct ast *arg, const char *first, const struct named *known, size_t n)
 {
-    const char *name = arg->name ? arg->name : first;
-    char list[160] = "";
+    const char *name = arg->name ? arg->name : first, *names[16];
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(known[i].name, name) == 0)
-            return number_between(r, arg->a, known[i].low, known[i].high, known[i].to);
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", known[i].name);
+        names[i] = known[i].name;
+        if (strcmp(names[i], name) == 0) {
+            r->name = name;
+            return known[i].flag ? flag(r, arg->a, known[i].flag) : number_between(r, arg->a, known[i].low, known[i].high, known[i].to);
+        }
     }
-    diag_error(r->g->diag, arg->span, "expected %s", list);
+    diag_error(r->g->diag, arg->span, "%s: there is no argument '%s', expected %s%s", of, name, alternatives(r, names, n),
+               near_text(r, name, names, n));
     return false;
 }
 
@@ -144,7 +174,7 @@ static bool add_losses(struct reader *r, const struct ast *a, double weight)
     if (a->kind != AST_CALL && a->kind != AST_NAME)
         return error(r, a, "expected a loss, as in cross_entropy(fc3)");
     static const char *const kinds[] = {"cross_entropy", "mse", "bce"};
-    const int kind = word(r, a, "a loss", kinds, COUNT(kinds));
+    const int kind = word(r, a, kinds, COUNT(kinds));
     if (kind < 0)
         return false;
     if (r->t->losses == MAX_LOSSES)
@@ -174,33 +204,31 @@ static bool set_optimizer(struct reader *r, const struct ast *a)
 {
     static const char *const kinds[] = {"sgd", "adam", "adamw", "rmsprop"};
     struct train *t = r->t;
-    const int kind = word(r, a, "an optimizer", kinds, COUNT(kinds));
-    double nesterov = 0, decay_all = 1;
+    const int kind = word(r, a, kinds, COUNT(kinds));
     if (kind < 0)
         return false;
+    t->nesterov = false;
+    t->decay_all = true;
     t->optimizer = kinds[kind];
     t->rate = kind == 0 || kind == 3 ? 0.01 : 1e-3;
     t->momentum = 0;
     t->decay = kind == 2 ? 0.01 : 0;
-    struct named_number known[9] = {{"lr", &t->rate, 0, 1e6}, {"weight_decay", &t->decay, 0, 1e6}, {"decay_all", &decay_all, 0, 1}};
+    struct named known[9] = {{"lr", &t->rate, 0, 1e6, NULL}, {"weight_decay", &t->decay, 0, 1e6, NULL}, {"decay_all", NULL, 0, 0, &t->decay_all}};
     int n = 3;
     if (kind == 0 || kind == 3)
-        known[n++] = (struct named_number){"momentum", &t->momentum, 0, 1};
+        known[n++] = (struct named){"momentum", &t->momentum, 0, 1, NULL};
     if (kind == 0)
-        known[n++] = (struct named_number){"nesterov", &nesterov, 0, 1};
+        known[n++] = (struct named){"nesterov", NULL, 0, 0, &t->nesterov};
     if (kind == 1 || kind == 2) {
-        known[n++] = (struct named_number){"beta1", &t->beta1, 0, 1};
-        known[n++] = (struct named_number){"beta2", &t->beta2, 0, 1};
+        known[n++] = (struct named){"beta1", &t->beta1, 0, 1, NULL};
+        known[n++] = (struct named){"beta2", &t->beta2, 0, 1, NULL};
     }
     if (kind == 3)
-        known[n++] = (struct named_number){"alpha", &t->alpha, 0, 1};
+        known[n++] = (struct named){"alpha", &t->alpha, 0, 1, NULL};
     if (kind != 0)
-        known[n++] = (struct named_number){"eps", &t->epsilon, 0, 1};
+        known[n++] = (struct named){"eps", &t->epsilon, 0, 1, NULL};
     for (const struct ast *arg = arguments(a); arg; arg = arg->next)
-        if (!named_number(r, arg, "lr", known, (size_t)n))
-            return false;
-    t->nesterov = nesterov != 0;
-    t->decay_all = decay_all != 0;
+        set_named(r, kinds[kind], arg, "lr", known, (size_t)n);
     return true;
 }
 
@@ -209,15 +237,15 @@ static bool set_schedule(struct reader *r, const struct ast *a)
     static const char *const kinds[] = {"constant", "step", "cosine"};
     struct schedule *s = &r->t->schedule;
     *s = (struct schedule){.kind = "constant", .factor = 0.1};
-    const int kind = word(r, a, "a schedule", kinds, COUNT(kinds));
+    const int kind = word(r, a, kinds, COUNT(kinds));
     if (kind < 0)
         return false;
     s->kind = kinds[kind];
-    const struct named_number known[] = {{"warmup", &s->warmup, 0, 1e6}, {"factor", &s->factor, 0, 1e6}, {"every", &s->every, 0, 1e6},
-                                         {"to", &s->to, 0, 1e6}};
+    const struct named known[] = {{"warmup", &s->warmup, 0, 1e6, NULL}, {"factor", &s->factor, 0, 1e6, NULL}, {"every", &s->every, 0, 1e6, NULL},
+                                  {"to", &s->to, 0, 1e6, NULL}};
     for (const struct ast *arg = arguments(a); arg; arg = arg->next) {
         if (kind != 1 || !arg->name || strcmp(arg->name, "at") != 0) {
-            if (!named_number(r, arg, kind == 1 ? "every" : kind == 2 ? "to" : "warmup", known, COUNT(known)))
+            if (!set_named(r, kinds[kind], arg, kind == 1 ? "every" : kind == 2 ? "to" : "warmup", known, COUNT(known)))
                 return false;
             continue;
         }
@@ -240,8 +268,10 @@ static bool set_whole(struct reader *r, const struct ast *a, int *to)
     double v;
     if (!number_between(r, a, 1, 1e6, &v))
         return false;
-    if (v != floor(v))
-        return error(r, a, "expected a whole number");
+    if (v != floor(v)) {
+        diag_error(r->g->diag, a->span, "%s is %g, expected a whole number", r->name, v);
+        return false;
+    }
     *to = (int)v;
     return true;
 }
@@ -265,14 +295,7 @@ static bool set_freeze(struct reader *r, const struct ast *a)
     }
     return true;
 }
-static bool set_recompute(struct reader *r, const struct ast *a)
-{
-    double v;
-    if (!number_between(r, a, 0, 1, &v))
-        return false;
-    r->t->recompute = v != 0;
-    return true;
-}
+static bool set_recompute(struct reader *r, const struct ast *a) { return flag(r, a, &r->t->recompute); }
 static bool set_augment(struct reader *r, const struct ast *a) { return read_augment(r->g, a, &r->t->augment); }
 
 static const struct {
@@ -286,22 +309,19 @@ static const struct {
 
 static bool read_settings(struct reader *r, const struct ast *body)
 {
-    const char *names[COUNT(settings)];
+    const int errors = r->g->diag->errors;
     for (const struct ast *s = body ? body->list : NULL; s; s = s->next) {
+        const char *names[COUNT(settings)], *name = s->list->name;
         size_t i = 0;
-        while (i < COUNT(settings) && strcmp(settings[i].name, s->list->name) != 0)
-            names[i] = settings[i].name, i++;
-        if (i < COUNT(settings)) {
-            if (!settings[i].set(r, s->a))
-                return false;
-            continue;
-        }
-        const char *near = nearest_name(s->list->name, names, COUNT(settings));
-        diag_error(r->g->diag, s->list->span, "there is no setting '%s'%s%s%s", s->list->name, near ? "; did you mean '" : "",
-                   near ? near : "", near ? "'?" : "");
-        return false;
+        for (; i < COUNT(settings) && strcmp(settings[i].name, name) != 0; i++)
+            names[i] = settings[i].name;
+        r->name = name;
+        if (i < COUNT(settings))
+            settings[i].set(r, s->a);
+        else
+            diag_error(r->g->diag, s->list->span, "there is no setting '%s'%s", name, near_text(r, name, names, COUNT(names)));
     }
-    return true;
+    return r->g->diag->errors == errors;
 }
 
 /* Settings of the command line, "lr = 0.1" each, as the text of a section. */
@@ -328,10 +348,10 @@ static struct ast *parse_options(struct graph *g, const char *const *text, int n
 
 bool read_train_section(struct graph *g, const struct options *o, struct train *t)
 {
-    struct reader r = {g, t};
+    struct reader r = {g, t, ""};
     const struct ast *given = NULL;
     t->losses = t->freezes = 0;
-    if (o->nsettings && !(given = parse_options(g, o->settings, o->nsettings)))
+    if (o && o->nsettings && !(given = parse_options(g, o->settings, o->nsettings)))
         return false;
     if (!read_settings(&r, g->train) || !read_settings(&r, given))
         return false;

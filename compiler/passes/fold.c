@@ -47,7 +47,7 @@ bool fold_evaluate(struct graph *g, struct node *n)
         }
     for (int i = 0; i < n->nout && ok; i++)
         if (n->out[i])
-            out[i] = xcalloc((size_t)tensor_count(n->out[i]) + 1, dtype_size(n->out[i]->dtype));
+            out[i] = xcalloc_for((size_t)tensor_count(n->out[i]) + 1, dtype_size(n->out[i]->dtype), n->out[i]->name);
     if (ok) {
         void *geometry = xcalloc(1, k->geometry ? k->geometry->size : 1);
         if (k->fill)

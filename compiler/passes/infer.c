@@ -42,24 +42,32 @@ static bool extents_kept(struct graph *g, struct node *n)
                       n->in[unknown]->name);
 }
 
+/* Kernels count elements, and what belongs to an axis, in int. */
+static bool check_size(struct graph *g, const struct node *n, const struct tensor *t, bool result)
+{
+    char text[160];
+    double count = 1;
+    for (int k = 0; k < t->rank; k++) {
+        if (t->dim[k] < 0)
+            return node_error(g, n, "output '%s' has size %lld on axis %d", t->name, (long long)t->dim[k], k);
+        count *= (double)t->dim[k];
+    }
+    return count <= ELEMENTS_MAX || node_error(g, n, "%s has shape %s, %.0f elements, expected at most %d", result ? "the result" : t->name,
+                                               shape_text(t, text), count, ELEMENTS_MAX);
+}
+
 bool infer_node(struct graph *g, struct node *n)
 {
     if (!check_arity(g, n))
         return false;
+    for (int i = 0; i < n->nin; i++) /* a network's own parameters; what a file brings has been read already */
+        if (n->in[i] && n->in[i]->kind == T_PARAM && n->in[i]->rank > 0 && !check_size(g, n, n->in[i], false))
+            return false;
     if (n->op->infer && !n->op->infer(g, n))
         return false;
-    for (int i = 0; i < n->nout; i++) {
-        struct tensor *t = n->out[i];
-        if (!t)
-            continue;
-        int64_t count = 1;
-        for (int k = 0; k < t->rank; k++) {
-            if (t->dim[k] < 0)
-                return node_error(g, n, "output '%s' has size %lld on axis %d", t->name, (long long)t->dim[k], k);
-            if (__builtin_mul_overflow(count, t->dim[k], &count) || count > INT64_MAX / 64)
-                return node_error(g, n, "output '%s' is too large", t->name);
-        }
-    }
+    for (int i = 0; i < n->nout; i++)
+        if (n->out[i] && !check_size(g, n, n->out[i], true))
+            return false;
     if (!extents_kept(g, n))
         return false;
     fold_small(g, n);
