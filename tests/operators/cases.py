@@ -3,19 +3,7 @@
 expected, computed here in plain Python: DIR/CASE/model.onnx, DIR/CASE/data/input_0.pb, output_0.pb ..."""
 import cmath, itertools, math
 
-from onnx_file import F, U8, I8, I32, I64, B, case, node
-
-
-seed = 1
-
-
-def numbers(*dims, low=-2.0, high=2.0):
-    global seed
-    if dims:
-        return [numbers(*dims[1:], low=low, high=high) for _ in range(dims[0])]
-    seed = (seed * 6364136223846793005 + 1442695040888963407) % 2**64
-    return low + (seed >> 40) % int((high - low) * 32) / 32
-
+from onnx_file import F, U8, I8, I32, I64, B, case, node, numbers
 
 x = numbers(3, 4)
 turn = lambda m: [list(r) for r in zip(*m)]

@@ -3,6 +3,16 @@ import os, struct, sys
 
 F, U8, I8, I32, I64, B = 1, 2, 3, 6, 7, 9
 PACK = {F: "f", U8: "B", I8: "b", I32: "i", I64: "q", B: "B"}
+seed = 1 # of numbers()
+
+
+def numbers(*dims, low=-2.0, high=2.0):
+    """Nested lists of multiples of 1/32, the same in every run."""
+    global seed
+    if dims:
+        return [numbers(*dims[1:], low=low, high=high) for _ in range(dims[0])]
+    seed = (seed * 6364136223846793005 + 1442695040888963407) % 2**64
+    return low + (seed >> 40) % int((high - low) * 32) / 32
 
 
 def varint(n):

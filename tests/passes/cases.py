@@ -5,18 +5,7 @@ import math, os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "operators"))
 sys.dont_write_bytecode = True
-from onnx_file import F, I64, case, flat, node
-
-seed = 1
-
-
-def numbers(*dims, low=-2.0, high=2.0):
-    global seed
-    if dims:
-        return [numbers(*dims[1:], low=low, high=high) for _ in range(dims[0])]
-    seed = (seed * 6364136223846793005 + 1442695040888963407) % 2**64
-    return low + (seed >> 40) % int((high - low) * 32) / 32
-
+from onnx_file import F, I64, case, flat, node, numbers
 
 def check(name, graph, nodes, inputs, outputs, constants=(), opset=18):
     case(name, [node(*n[:3], **(n[3] if len(n) > 3 else {})) for n in nodes], inputs, outputs, constants, opset)
