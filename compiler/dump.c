@@ -46,21 +46,21 @@ static void dump_attr(FILE *f, const struct attr_def *d, const struct attr *a)
             fprintf(f, "%s%s", i ? "," : "", a->strings[i]);
         break;
     case A_TENSOR: dump_tensor(f, a->tensor); break;
-    case A_GRAPH: fputs("{...}", f); break;
     }
 }
 
-void graph_dump(const struct graph *g, FILE *f)
+static void dump(const struct graph *g, FILE *f, int depth)
 {
-    fprintf(f, "graph %s\n", g->name);
+    const int indent = 4 * depth;
+    fprintf(f, "%*sgraph %s\n", indent, "", g->name);
     for (int i = 0; i < g->inputs; i++) {
-        fputs("  input ", f);
+        fprintf(f, "%*s  input ", indent, "");
         dump_tensor(f, g->input[i]);
         fputc('\n', f);
     }
     for (int i = 0; i < g->nodes; i++) {
         const struct node *n = g->node[i];
-        fputs("  ", f);
+        fprintf(f, "%*s  ", indent, "");
         for (int k = 0; k < n->nout; k++) {
             fputs(k ? ", " : "", f);
             dump_tensor(f, n->out[k]);
@@ -81,10 +81,14 @@ void graph_dump(const struct graph *g, FILE *f)
         if (n->fused)
             fprintf(f, " fused=\"%s\"", n->fused);
         fputc('\n', f);
+        for (int b = 0; b < 2 && n->body[b]; b++)
+            dump(n->body[b], f, depth + 1);
     }
     for (int i = 0; i < g->outputs; i++) {
-        fputs("  output ", f);
+        fprintf(f, "%*s  output ", indent, "");
         dump_tensor(f, g->output[i]);
         fputc('\n', f);
     }
 }
+
+void graph_dump(const struct graph *g, FILE *f) { dump(g, f, 0); }

@@ -43,7 +43,7 @@ static void print_details(FILE *f, const struct op *op)
     static const char *const types[] = {
         [A_INT] = "integer", [A_FLOAT] = "number", [A_STRING] = "name", [A_BOOL] = "true or false", [A_INTS] = "integers",
         [A_FLOATS] = "numbers", [A_STRINGS] = "names", [A_SPATIAL] = "size, or one for each axis of a plane",
-        [A_PADS] = "border, or one for each side, or same", [A_TENSOR] = "table of numbers", [A_GRAPH] = "graph"};
+        [A_PADS] = "border, or one for each side, or same", [A_TENSOR] = "table of numbers"};
     for (int i = 0; i < op->nattrs; i++) {
         const struct attr_def *d = &op->attrs[i];
         if (!d->net)

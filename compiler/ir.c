@@ -28,9 +28,8 @@ void graph_free(struct graph *g)
     for (int i = 0; i < g->nodes; i++) {
         free(g->node[i]->in);
         free(g->node[i]->out);
-        for (int a = 0; a < g->node[i]->op->nattrs; a++)
-            if (g->node[i]->attr[a].graph)
-                graph_free(g->node[i]->attr[a].graph);
+        for (int b = 0; b < 2; b++)
+            graph_free(g->node[i]->body[b]);
     }
     free(g->node);
     free(g->tensor);
@@ -316,6 +315,10 @@ void node_remove(struct graph *g, struct node *n)
         g->node[i]->id = i;
     free(n->in);
     free(n->out);
+    for (int b = 0; b < 2; b++) {
+        graph_free(n->body[b]);
+        n->body[b] = NULL;
+    }
     n->in = n->out = NULL;
     n->nin = n->nout = 0;
 }

@@ -77,7 +77,7 @@ enum attr_type {
     A_INTS, A_FLOATS, A_STRINGS,
     A_SPATIAL, /* ints, one per spatial axis; .net may give one for all ("stride=2") or 3x3 */
     A_PADS,    /* ints, before each spatial axis then after each (ONNX); .net: one for all, HxW, a full list, or same */
-    A_TENSOR, A_GRAPH
+    A_TENSOR
 };
 
 struct attr {
@@ -90,7 +90,6 @@ struct attr {
     double *floats;
     const char **strings;
     struct tensor *tensor;
-    struct graph *graph;
     struct span span; /* .net: the argument's text */
 };
 
@@ -110,6 +109,10 @@ struct node {
     struct tensor **out;
     int nout;
     struct attr *attr; /* parallel to op->attrs */
+    /* OP_CONTROL: the subgraphs (If: then and else), which the node owns. Each has an input for every input of the node that it may read, in order; what it
+     * reads of the graph around it (captures) are the node's last inputs. Constants it has itself. */
+    struct graph *body[2];
+    int captures;
 
     struct span span;  /* .net: the call's text */
     int onnx_index;    /* ONNX: position in its graph, -1 otherwise */

@@ -20,32 +20,32 @@ const char *argp_program_version = "cnnc 0.1";
 
 /* Everything that happens to a network between the file it comes from and the file it becomes. */
 static const struct pass passes[] = {
-    {"infer", pass_infer, "shapes, types and known values"},
-    {"keep", pass_keep, "what --keep names becomes an output"},
-    {"statistics", pass_statistics, "batch norms of a network without weights fit the initial ones"},
-    {"reference", pass_reference, "--selftest: what each layer results in"},
-    {"layers", pass_layers, "a list of the layers as written, for reports"},
-    {"canonicalise", pass_canonicalise, "exporters' debris goes"},
-    {"simplify", pass_simplify, "constants and batch norm fold, dead code goes"},
-    {"quantize", pass_quantize, "what is quantised is computed in integers"},
-    {"fuse", pass_fuse, "activations, additions and pools join the layer before"},
-    {"select", pass_select, "a kernel and a layout for every layer"},
-    {"layout", pass_layout, "the conversions that remain"},
-    {"schedule", pass_schedule, "the order of the run"},
-    {"plan", pass_plan, "places in the arena and among the weights"},
+    {"infer", pass_infer, "shapes, types and known values", true},
+    {"keep", pass_keep, "what --keep names becomes an output", true},
+    {"statistics", pass_statistics, "batch norms of a network without weights fit the initial ones", true},
+    {"reference", pass_reference, "--selftest: what each layer results in", true},
+    {"layers", pass_layers, "a list of the layers as written, for reports", true},
+    {"canonicalise", pass_canonicalise, "exporters' debris goes", false},
+    {"simplify", pass_simplify, "constants and batch norm fold, dead code goes", false},
+    {"quantize", pass_quantize, "what is quantised is computed in integers", false},
+    {"fuse", pass_fuse, "activations, additions and pools join the layer before", false},
+    {"select", pass_select, "a kernel and a layout for every layer", false},
+    {"layout", pass_layout, "the conversions that remain", false},
+    {"schedule", pass_schedule, "the order of the run", false},
+    {"plan", pass_plan, "places in the arena and among the weights", false},
 };
 
 /* Of a graph that is trained: pass grad comes in, weights never become constants, and what backward reads is not merged away. */
 static const struct pass train_passes[] = {
-    {"infer", pass_infer, "shapes, types and known values"},
-    {"canonicalise", pass_canonicalise, "exporters' debris goes"},
-    {"grad", pass_grad, "loss, backward and updates"},
-    {"simplify", pass_simplify, "dead code goes"},
-    {"fuse", pass_fuse, "what nobody else reads joins the node before"},
-    {"select", pass_select, "a kernel for every node"},
-    {"layout", pass_layout, "the conversions that remain"},
-    {"schedule", pass_schedule, "the order of the run"},
-    {"plan", pass_plan, "places in the arena"},
+    {"infer", pass_infer, "shapes, types and known values", true},
+    {"canonicalise", pass_canonicalise, "exporters' debris goes", false},
+    {"grad", pass_grad, "loss, backward and updates", false},
+    {"simplify", pass_simplify, "dead code goes", false},
+    {"fuse", pass_fuse, "what nobody else reads joins the node before", false},
+    {"select", pass_select, "a kernel for every node", false},
+    {"layout", pass_layout, "the conversions that remain", false},
+    {"schedule", pass_schedule, "the order of the run", false},
+    {"plan", pass_plan, "places in the arena", false},
 };
 
 static const struct target targets[] = {
@@ -325,8 +325,14 @@ static struct graph *compile_train(struct options *o, struct diag *d, bool evalu
             graph_free(g);
             continue;
         }
+        for (int i = 0; i < g->nodes; i++)
+            if (g->node[i]->body[0]) {
+                node_error(g, g->node[i], "a network with subgraphs that are chosen or repeated in the run cannot be trained");
+                graph_free(g);
+                return NULL;
+            }
         for (size_t i = 0; i < COUNT(train_passes); i++) {
-            if (!train_passes[i].run(g, &t) || !graph_verify(g, train_passes[i].name)) {
+            if (!run_pass(&train_passes[i], g, &t)) {
                 graph_free(g);
                 return NULL;
             }
@@ -366,7 +372,7 @@ static bool compile(struct graph *g, struct options *o)
 {
     for (size_t i = 0; i < COUNT(passes); i++) {
         const bool weights = passes[i].run == pass_statistics || passes[i].run == pass_reference, unseen = o->dump || !o->output || o->target.explore;
-        if (!(weights && unseen) && (!passes[i].run(g, o) || !graph_verify(g, passes[i].name)))
+        if (!(weights && unseen) && !run_pass(&passes[i], g, o))
             return false;
         if (o->emit_net && strcmp(passes[i].name, "infer") == 0)
             return emit_net(g, o);

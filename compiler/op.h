@@ -143,6 +143,7 @@ struct op {
     const char *doc;  /* one line */
     const struct attr_def *attrs;
     int nattrs;
+    const char *body[2]; /* OP_CONTROL: the attributes of ONNX that hold the subgraphs */
     int min_in, max_in; /* tensors; max -1: any number. For .net only the first net_in are given by the user */
     int net_in;         /* .net: operands that are tensors; -1: any number (concat) */
     int max_out;

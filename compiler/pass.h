@@ -41,7 +41,11 @@ struct pass {
     const char *name;
     pass_fn *run;
     const char *doc;
+    bool whole; /* not over the subgraphs of nodes: the pass sees to them itself, or they do not matter to it */
 };
+
+/* Over the subgraphs of g's nodes (If, Loop, Scan), the innermost first, then over g; what must hold of a graph is checked after each. */
+bool run_pass(const struct pass *p, struct graph *g, struct options *o);
 
 pass_fn pass_infer;        /* shapes, types and known values of all nodes */
 pass_fn pass_keep;         /* what --keep names becomes an output */

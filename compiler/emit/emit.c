@@ -84,6 +84,7 @@ static void free_emitter(struct emitter *e)
     sb_free(&e->defines);
     sb_free(&e->instances);
     sb_free(&e->layers);
+    names_free(&e->used);
     arena_free(&e->arena);
 }
 

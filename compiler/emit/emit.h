@@ -3,6 +3,7 @@
 #ifndef EMIT_H
 #define EMIT_H
 
+#include "../names.h"
 #include "../pass.h"
 
 /* What the printers share. */
@@ -18,7 +19,8 @@ struct emitter {
     bool profiled;         /* its context has a place for the time of each step */
     uint64_t identity;     /* hash of what code and weights must agree on */
     struct arena arena;    /* of the names */
-    const char **layer;    /* C names of the steps */
+    struct names used;     /* those of functions, without the prefix */
+    const char **layer;    /* C names of the steps of g */
     struct strbuf parts;   /* runtime headers in use, a line each */
     struct strbuf defines, instances, layers;
 };
@@ -40,6 +42,16 @@ void print_runtime_header(FILE *f); /* all parts, each where a macro asks for it
 uint32_t runtime_version(void);     /* a hash of their text */
 
 void emit_layers(struct emitter *e);       /* fills defines, instances, layers */
+/* layers.c, for control.c: the steps of e->g; the text of one. */
+void name_layers(struct emitter *e);
+void emit_steps(struct emitter *e);
+void print_comment(struct emitter *e, const struct node *n);
+void print_operands(struct emitter *e, const struct node *n);
+const char *function_name(struct emitter *e, const char *wish); /* no other function has it */
+const char *layer_function(struct emitter *e, const char *name); /* as C has it: with the prefix, and a suffix by instruction set */
+void emit_control(struct emitter *e, const struct node *n); /* control.c: the functions of a node that owns subgraphs */
+bool has_bodies(const struct graph *g);
+void print_forward(struct emitter *e, FILE *f); /* what these need that stands further down */
 void print_operand(struct emitter *e, struct strbuf *b, const struct tensor *t); /* a pointer to it, as C */
 void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f);
 void emit_source(struct emitter *e, struct emitter *const train[2], FILE *f); /* train: step and eval, or NULL */

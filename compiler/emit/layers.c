@@ -262,7 +262,7 @@ void print_operand(struct emitter *e, struct strbuf *b, const struct tensor *t)
     }
 }
 
-static void print_operands(struct emitter *e, const struct node *n)
+void print_operands(struct emitter *e, const struct node *n)
 {
     struct strbuf *b = &e->layers;
     sb_add(b, "    const void *const in[] = {");
@@ -287,7 +287,7 @@ static void print_operands(struct emitter *e, const struct node *n)
 
 static void need_part(struct emitter *e, const char *part) { parts_need(&e->parts, part); }
 
-static void print_comment(struct emitter *e, const struct node *n)
+void print_comment(struct emitter *e, const struct node *n)
 {
     struct strbuf *b = &e->layers;
     char text[160];
@@ -361,7 +361,7 @@ static void emit_layer(struct emitter *e, const struct node *n)
     struct strbuf *b = &e->layers;
     print_comment(e, n);
     sb_addf(b, "static void %s(const %s *ctx, struct cnnc_thread t)\n{\n",
-            fn(e, arena_printf(&e->arena, "%s_%s", e->name, e->layer[n->step])), e->ctx);
+            layer_function(e, e->layer[n->step]), e->ctx);
     if (k->geometry) {
         sb_addf(b, "    static const struct %s geometry = {", k->geometry->type);
         print_extents(b, k->geometry, geometry);
@@ -381,29 +381,31 @@ static void emit_layer(struct emitter *e, const struct node *n)
     sb_free(&define);
 }
 
-static void name_layers(struct emitter *e)
+const char *function_name(struct emitter *e, const char *wish)
+{
+    static const char *const taken[] = {"init", "run", "run_v", "open", "close", "strerror", "ctx", "inputs",
+                                        "outputs", "weights_check", "do", "share", "weights", "step", "reset", "job", "layer",
+                                        "scratch", "selftest", "check", "checks", "hash", "element", "agrees", "steps"};
+    static char here;
+    const char *name = wish;
+    if (!e->used.used)
+        for (size_t i = 0; i < COUNT(taken); i++)
+            names_set(&e->used, taken[i], &here);
+    for (int k = 2; names_find(&e->used, name); k++)
+        name = arena_printf(&e->arena, "%s_%d", wish, k);
+    names_set(&e->used, name, &here);
+    return name;
+}
+
+const char *layer_function(struct emitter *e, const char *name) { return fn(e, arena_printf(&e->arena, "%s_%s", e->name, name)); }
+
+void name_layers(struct emitter *e)
 {
     struct graph *g = e->g;
     e->layer = arena_alloc(&e->arena, sizeof *e->layer * (size_t)(g->steps + 1));
-    for (int i = 0; i < g->nodes; i++) {
-        struct node *n = g->node[i];
-        if (n->step < 0)
-            continue;
-        const char *name = c_identifier(&e->arena, n->name), *wish = name;
-        for (int again = 1, k = 2; again; k++) {
-            again = 0;
-            for (int s = 0; s < n->step && !again; s++)
-                again = strcmp(e->layer[s], name) == 0;
-            static const char *const taken[] = {"init", "run", "run_v", "open", "close", "strerror", "ctx", "inputs",
-                                                "outputs", "weights_check", "do", "share", "weights", "step", "reset", "job", "layer",
-                                                "scratch", "selftest", "check", "checks", "hash", "element", "agrees", "steps"};
-            for (size_t s = 0; s < COUNT(taken) && !again; s++)
-                again = strcmp(taken[s], name) == 0;
-            if (again)
-                name = arena_printf(&e->arena, "%s_%d", wish, k);
-        }
-        e->layer[n->step] = name;
-    }
+    for (int i = 0; i < g->nodes; i++)
+        if (g->node[i]->step >= 0)
+            e->layer[g->node[i]->step] = function_name(e, c_identifier(&e->arena, g->node[i]->name));
 }
 
 /* Of the first thread, a layer's scratch memory lies where nothing else is alive while it runs; that of the others is behind the arena. */
@@ -416,6 +418,15 @@ static void emit_scratch(struct emitter *e)
                 fn(e, arena_printf(&e->arena, "%s_scratch", e->name)), e->ctx, e->upper);
 }
 
+void emit_steps(struct emitter *e)
+{
+    for (int i = 0; i < e->g->nodes; i++)
+        if (e->g->node[i]->step >= 0 && e->g->node[i]->body[0])
+            emit_control(e, e->g->node[i]);
+        else if (e->g->node[i]->step >= 0)
+            emit_layer(e, e->g->node[i]);
+}
+
 void emit_layers(struct emitter *e)
 {
     emit_scratch(e);
@@ -423,7 +434,5 @@ void emit_layers(struct emitter *e)
     need_part(e, "base.h");
     if (e->o->dispatch)
         need_part(e, "simd.h"); /* first: it says what CNNC_FN appends */
-    for (int i = 0; i < e->g->nodes; i++)
-        if (e->g->node[i]->step >= 0)
-            emit_layer(e, e->g->node[i]);
+    emit_steps(e);
 }

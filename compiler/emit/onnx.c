@@ -14,8 +14,10 @@
 enum { INITIALISER = 5, RAW_DATA = 9, GRAPH = 7, BYTES = 2 };
 
 struct writer {
-    struct graph *g;
-    struct arena arena;
+    struct graph *g;    /* for a subgraph another writer, whose outer is that of the graph around it */
+    struct writer *outer;
+    struct arena *arena;
+    struct names *names; /* of tensors, in all graphs */
     struct tensor **constant;
     int constants;
     bool *listed;       /* by tensor id */
@@ -26,7 +28,7 @@ struct writer {
 
 static void *make(struct writer *w, const ProtobufCMessageDescriptor *d)
 {
-    ProtobufCMessage *m = arena_alloc(&w->arena, d->sizeof_message);
+    ProtobufCMessage *m = arena_alloc(w->arena, d->sizeof_message);
     protobuf_c_message_init(d, m);
     return m;
 }
@@ -46,7 +48,7 @@ static void *make(struct writer *w, const ProtobufCMessageDescriptor *d)
 
 static char *copy(struct writer *w, const char *s)
 {
-    return arena_strdup(&w->arena, s);
+    return arena_strdup(w->arena, s);
 }
 
 /* ---- tensors ------------------------------------------------------------------------------------------------------ */
@@ -67,7 +69,7 @@ static const uint8_t *file_data(struct writer *w, const struct tensor *t, const 
     int bits = file_bits(t->dtype), per = bits < 8 ? 8 / bits : 1;
     if (per == 1)
         return data;
-    uint8_t *packed = arena_alloc(&w->arena, (size_t)file_bytes(t) + 1);
+    uint8_t *packed = arena_alloc(w->arena, (size_t)file_bytes(t) + 1);
     for (int64_t i = 0; i < tensor_count(t); i++)
         packed[i / per] |= (uint8_t)((((const uint8_t *)data)[i] & ((1 << bits) - 1)) << (i % per * bits));
     return packed;
@@ -80,7 +82,7 @@ static Onnx__TensorProto *tensor_head(struct writer *w, const struct tensor *t, 
     p->has_data_type = 1;
     p->data_type = (int32_t)t->dtype;
     p->n_dims = (size_t)t->rank;
-    p->dims = arena_alloc(&w->arena, sizeof *p->dims * (size_t)(t->rank + 1));
+    p->dims = arena_alloc(w->arena, sizeof *p->dims * (size_t)(t->rank + 1));
     memcpy(p->dims, t->dim, sizeof *p->dims * (size_t)t->rank);
     return p;
 }
@@ -97,10 +99,10 @@ static void make_external(struct writer *w, Onnx__TensorProto *p, uint64_t offse
 {
     p->has_data_location = 1;
     p->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-    p->external_data = arena_alloc(&w->arena, sizeof *p->external_data * 3);
+    p->external_data = arena_alloc(w->arena, sizeof *p->external_data * 3);
     add_entry(w, p, "location", w->data_name);
-    add_entry(w, p, "offset", arena_printf(&w->arena, "%llu", (unsigned long long)offset));
-    add_entry(w, p, "length", arena_printf(&w->arena, "%llu", (unsigned long long)bytes));
+    add_entry(w, p, "offset", arena_printf(w->arena, "%llu", (unsigned long long)offset));
+    add_entry(w, p, "length", arena_printf(w->arena, "%llu", (unsigned long long)bytes));
 }
 
 static Onnx__ValueInfoProto *value_info(struct writer *w, const struct tensor *t)
@@ -115,7 +117,7 @@ static Onnx__ValueInfoProto *value_info(struct writer *w, const struct tensor *t
     type->elem_type = (int32_t)t->dtype;
     type->shape = shape;
     shape->n_dim = (size_t)t->rank;
-    shape->dim = arena_alloc(&w->arena, sizeof *shape->dim * (size_t)(t->rank + 1));
+    shape->dim = arena_alloc(w->arena, sizeof *shape->dim * (size_t)(t->rank + 1));
     for (int i = 0; i < t->rank; i++) {
         shape->dim[i] = MAKE(w, TensorShapeProto__Dimension);
         shape->dim[i]->has_dim_value = !t->extent[i];
@@ -163,14 +165,14 @@ static Onnx__AttributeProto *attribute(struct writer *w, const struct attr_def *
     case A_FLOATS:
         p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS;
         p->n_floats = (size_t)a->n;
-        p->floats = arena_alloc(&w->arena, sizeof *p->floats * (size_t)(a->n + 1));
+        p->floats = arena_alloc(w->arena, sizeof *p->floats * (size_t)(a->n + 1));
         for (int i = 0; i < a->n; i++)
             p->floats[i] = (float)a->floats[i];
         break;
     case A_STRINGS:
         p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS;
         p->n_strings = (size_t)a->n;
-        p->strings = arena_alloc(&w->arena, sizeof *p->strings * (size_t)(a->n + 1));
+        p->strings = arena_alloc(w->arena, sizeof *p->strings * (size_t)(a->n + 1));
         for (int i = 0; i < a->n; i++)
             p->strings[i] = bytes_of(w, a->strings[i]);
         break;
@@ -180,7 +182,6 @@ static Onnx__AttributeProto *attribute(struct writer *w, const struct attr_def *
         p->t->has_raw_data = 1;
         p->t->raw_data = (ProtobufCBinaryData){ (size_t)file_bytes(a->tensor), (uint8_t *)(uintptr_t)file_data(w, a->tensor, a->tensor->data) };
         break;
-    case A_GRAPH: return NULL;
     }
     return p;
 }
@@ -196,27 +197,51 @@ static const struct {
     { "RotaryEmbedding", "", 23 },                { "Swish", "", 24 },     { "TensorScatter", "", 24 },
 };
 
+static Onnx__GraphProto *subgraph_proto(struct writer *outer, const struct node *n, struct graph *g);
+
+static Onnx__AttributeProto *subgraph(struct writer *w, const struct node *n, int b)
+{
+    Onnx__AttributeProto *p = MAKE(w, AttributeProto);
+    p->name = copy(w, n->op->body[b]);
+    p->has_type = 1;
+    p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH;
+    p->g = subgraph_proto(w, n, n->body[b]);
+    return p->g ? p : NULL;
+}
+
+/* What subgraphs read of the graph around them they call by its name; it is no operand. */
+static int operands(const struct node *n) { return n->body[0] ? n->nin - n->captures : n->nin; }
+
+static bool can_be_written(struct writer *w, const struct node *n)
+{
+    if (n->op->flags & OP_INTERNAL)
+        return node_error(w->g, n, "ONNX has no such operator");
+    for (int i = 0; n->body[0] && i < n->nout; i++)
+        for (int k = 0; n->out[i] && k < n->out[i]->rank; k++)
+            if (n->out[i]->extent[k])
+                return node_error(w->g, n, "output '%s' has a size that depends on the run, which cannot be written", n->out[i]->name);
+    return true;
+}
+
 static Onnx__NodeProto *node_proto(struct writer *w, const struct node *n)
 {
     Onnx__NodeProto *p = MAKE(w, NodeProto);
-    if (n->op->flags & (OP_INTERNAL | OP_CONTROL)) {
-        node_error(w->g, n, "ONNX has no such operator");
+    if (!can_be_written(w, n))
         return NULL;
-    }
     p->name = copy(w, n->name);
     p->op_type = copy(w, n->op->onnx);
     for (size_t i = 0; i < COUNT(special); i++)
         if (*special[i].domain && strcmp(special[i].op, n->op->onnx) == 0)
             p->domain = copy(w, special[i].domain);
-    p->input = arena_alloc(&w->arena, sizeof *p->input * (size_t)(n->nin + 1));
-    p->output = arena_alloc(&w->arena, sizeof *p->output * (size_t)(n->nout + 1));
-    for (int i = 0; i < n->nin; i++)
+    p->input = arena_alloc(w->arena, sizeof *p->input * (size_t)(n->nin + 1));
+    p->output = arena_alloc(w->arena, sizeof *p->output * (size_t)(n->nout + 1));
+    for (int i = 0; i < operands(n); i++)
         p->input[p->n_input++] = copy(w, n->in[i] ? w->name[n->in[i]->id] : "");
     while (p->n_input && !*p->input[p->n_input - 1])
         p->n_input--;
     for (int i = 0; i < n->nout; i++)
         p->output[p->n_output++] = copy(w, n->out[i] ? w->name[n->out[i]->id] : "");
-    p->attribute = arena_alloc(&w->arena, sizeof *p->attribute * (size_t)(n->op->nattrs + 1));
+    p->attribute = arena_alloc(w->arena, sizeof *p->attribute * (size_t)(n->op->nattrs + 3));
     for (int i = 0; i < n->op->nattrs; i++) {
         const struct attr_def *d = &n->op->attrs[i];
         if (n->attr[i].set && d->onnx && !(d->flags & AT_NET) && !(p->attribute[p->n_attribute++] = attribute(w, d, &n->attr[i]))) {
@@ -224,6 +249,9 @@ static Onnx__NodeProto *node_proto(struct writer *w, const struct node *n)
             return NULL;
         }
     }
+    for (int b = 0; b < 2 && n->body[b]; b++)
+        if (!(p->attribute[p->n_attribute++] = subgraph(w, n, b)))
+            return NULL;
     return p;
 }
 
@@ -233,20 +261,17 @@ static Onnx__NodeProto *node_proto(struct writer *w, const struct node *n)
 static void name_tensors(struct writer *w)
 {
     struct graph *g = w->g;
-    struct names names = { 0 };
-    w->name = arena_alloc(&w->arena, sizeof *w->name * (size_t)(g->tensors + 1));
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < g->tensors; i++) { /* inputs and outputs first: theirs stay */
             struct tensor *t = g->tensor[i];
             const char *name = t->name && *t->name ? t->name : "unnamed";
-            if ((t->is_output || t->kind == T_INPUT) == round)
+            if ((t->is_output || t->kind == T_INPUT) == round || w->name[i])
                 continue;
-            for (int k = 2; names_find(&names, name); k++)
-                name = arena_printf(&w->arena, "%s_%d", t->name, k);
-            names_set(&names, name, t);
+            for (int k = 2; names_find(w->names, name); k++)
+                name = arena_printf(w->arena, "%s_%d", t->name, k);
+            names_set(w->names, name, t);
             w->name[i] = name;
         }
-    names_free(&names);
 }
 
 static void note_constant(struct writer *w, struct tensor *t)
@@ -257,22 +282,34 @@ static void note_constant(struct writer *w, struct tensor *t)
     VEC_PUSH(w->constant, w->constants, t);
 }
 
-static Onnx__GraphProto *graph_proto(struct writer *w)
+/* The same constant in a graph around this one: the file needs it once. */
+static bool around(struct writer *w, const struct tensor *t)
+{
+    for (struct writer *o = w->outer; o; o = o->outer)
+        for (int i = 0; i < o->g->tensors; i++)
+            if (o->g->tensor[i]->data == t->data && tensor_is_const(o->g->tensor[i]) && same_shape(o->g->tensor[i], t)) {
+                note_constant(o, o->g->tensor[i]);
+                w->name[t->id] = o->name[o->g->tensor[i]->id];
+                return true;
+            }
+    return false;
+}
+
+static Onnx__GraphProto *graph_proto(struct writer *w, int inputs)
 {
     struct graph *g = w->g;
     Onnx__GraphProto *p = MAKE(w, GraphProto);
     p->name = copy(w, g->name);
-    p->node = arena_alloc(&w->arena, sizeof *p->node * (size_t)(g->nodes + 1));
-    p->input = arena_alloc(&w->arena, sizeof *p->input * (size_t)(g->inputs + 1));
-    p->output = arena_alloc(&w->arena, sizeof *p->output * (size_t)(g->outputs + 1));
-    w->listed = arena_alloc(&w->arena, (size_t)g->tensors + 1);
+    p->node = arena_alloc(w->arena, sizeof *p->node * (size_t)(g->nodes + 1));
+    p->input = arena_alloc(w->arena, sizeof *p->input * (size_t)(g->inputs + 1));
+    p->output = arena_alloc(w->arena, sizeof *p->output * (size_t)(g->outputs + 1));
     for (int i = 0; i < g->nodes; i++) {
         for (int k = 0; k < g->node[i]->nin; k++)
             note_constant(w, g->node[i]->in[k]);
         if (!(p->node[p->n_node++] = node_proto(w, g->node[i])))
             return NULL;
     }
-    for (int i = 0; i < g->inputs; i++)
+    for (int i = 0; i < inputs; i++)
         p->input[p->n_input++] = value_info(w, g->input[i]);
     for (int i = 0; i < g->outputs; i++) {
         note_constant(w, g->output[i]);
@@ -281,30 +318,69 @@ static Onnx__GraphProto *graph_proto(struct writer *w)
     return p;
 }
 
+/* A subgraph: its first inputs are its own, the others have the names of what they stand for. */
+static Onnx__GraphProto *subgraph_proto(struct writer *outer, const struct node *n, struct graph *g)
+{
+    struct writer w = { .g = g, .outer = outer, .arena = outer->arena, .names = outer->names };
+    const int own = g->inputs - n->captures;
+    w.name = arena_alloc(w.arena, sizeof *w.name * (size_t)(g->tensors + 1));
+    w.listed = arena_alloc(w.arena, (size_t)g->tensors + 1);
+    for (int i = 0; i < n->captures; i++)
+        w.name[g->input[own + i]->id] = outer->name[n->in[operands(n) + i]->id];
+    for (int i = 0; i < g->tensors; i++)
+        if (tensor_is_const(g->tensor[i]) && g->tensor[i]->data && g->tensor[i]->users && around(&w, g->tensor[i]))
+            w.listed[i] = true;
+    name_tensors(&w);
+    Onnx__GraphProto *p = graph_proto(&w, own);
+    if (p)
+        p->initializer = arena_alloc(w.arena, sizeof *p->initializer * (size_t)(w.constants + 1));
+    for (int i = 0; p && i < w.constants; i++) {
+        struct tensor *t = w.constant[i];
+        const void *data = tensor_value(g, t);
+        Onnx__TensorProto *c = p->initializer[p->n_initializer++] = tensor_head(&w, t, w.name[t->id]);
+        c->has_raw_data = 1;
+        c->raw_data = (ProtobufCBinaryData){ (size_t)file_bytes(t), (uint8_t *)(uintptr_t)(data ? file_data(&w, t, data) : NULL) };
+        p = data ? p : NULL;
+    }
+    free(w.constant);
+    return p;
+}
+
+/* Is there such an operator, in subgraphs or here? */
+static bool uses(const struct graph *g, const char *op)
+{
+    for (int i = 0; i < g->nodes; i++) {
+        if (strcmp(g->node[i]->op->onnx, op) == 0)
+            return true;
+        for (int b = 0; b < 2 && g->node[i]->body[b]; b++)
+            if (uses(g->node[i]->body[b], op))
+                return true;
+    }
+    return false;
+}
+
 static Onnx__ModelProto *model_proto(struct writer *w)
 {
     Onnx__ModelProto *m = MAKE(w, ModelProto);
     int opset = 21, domains = 1;
-    m->opset_import = arena_alloc(&w->arena, sizeof *m->opset_import * 4);
-    for (size_t i = 0; i < COUNT(special); i++)
-        for (int k = 0; k < w->g->nodes; k++) {
-            if (strcmp(w->g->node[k]->op->onnx, special[i].op) != 0)
-                continue;
-            if (!*special[i].domain) {
-                opset = MAX(opset, special[i].opset);
-                break;
-            }
-            bool there = false;
-            for (int d = 1; d < domains; d++)
-                there |= strcmp(m->opset_import[d]->domain, special[i].domain) == 0;
-            if (!there) {
-                Onnx__OperatorSetIdProto *o = m->opset_import[domains++] = MAKE(w, OperatorSetIdProto);
-                o->domain = copy(w, special[i].domain);
-                o->has_version = 1;
-                o->version = special[i].opset;
-            }
-            break;
+    m->opset_import = arena_alloc(w->arena, sizeof *m->opset_import * 4);
+    for (size_t i = 0; i < COUNT(special); i++) {
+        if (!uses(w->g, special[i].op))
+            continue;
+        if (!*special[i].domain) {
+            opset = MAX(opset, special[i].opset);
+            continue;
         }
+        bool there = false;
+        for (int d = 1; d < domains; d++)
+            there |= strcmp(m->opset_import[d]->domain, special[i].domain) == 0;
+        if (there)
+            continue;
+        Onnx__OperatorSetIdProto *o = m->opset_import[domains++] = MAKE(w, OperatorSetIdProto);
+        o->domain = copy(w, special[i].domain);
+        o->has_version = 1;
+        o->version = special[i].opset;
+    }
     Onnx__OperatorSetIdProto *o = m->opset_import[0] = MAKE(w, OperatorSetIdProto);
     o->domain = copy(w, "");
     o->has_version = 1;
@@ -341,7 +417,7 @@ static uint64_t field_head(FILE *f, unsigned field, uint64_t length)
 static void write_message(struct writer *w, FILE *f, const ProtobufCMessage *m)
 {
     size_t n = protobuf_c_message_get_packed_size(m);
-    uint8_t *text = arena_alloc(&w->arena, n + 1);
+    uint8_t *text = arena_alloc(w->arena, n + 1);
     protobuf_c_message_pack(m, text);
     fwrite(text, 1, n, f);
 }
@@ -366,10 +442,10 @@ static bool write_data(struct writer *w, FILE *f, struct tensor *t)
 
 static bool write_model(struct writer *w, FILE *f, FILE *data)
 {
-    Onnx__GraphProto *graph = graph_proto(w);
+    Onnx__GraphProto *graph = graph_proto(w, w->g->inputs);
     if (!graph)
         return false;
-    Onnx__TensorProto **head = arena_alloc(&w->arena, sizeof *head * (size_t)(w->constants + 1));
+    Onnx__TensorProto **head = arena_alloc(w->arena, sizeof *head * (size_t)(w->constants + 1));
     uint64_t length = protobuf_c_message_get_packed_size(&graph->base), at = 0;
     bool ok = true;
     for (int i = 0; i < w->constants; i++) {
@@ -409,9 +485,11 @@ static uint64_t constants_total(const struct graph *g)
 
 bool emit_onnx(struct graph *g, const char *path)
 {
-    struct writer w = { .g = g };
+    struct arena arena = { 0 };
+    struct names names = { 0 };
+    struct writer w = { .g = g, .arena = &arena, .names = &names };
     struct outfile model, data = { 0 };
-    const char *data_path = arena_printf(&w.arena, "%s.data", path), *slash = strrchr(data_path, '/');
+    const char *data_path = arena_printf(&arena, "%s.data", path), *slash = strrchr(data_path, '/');
     bool ok = out_open(&model, path);
     w.external = constants_total(g) > 2000000000;
     w.data_name = slash ? slash + 1 : data_path;
@@ -423,6 +501,8 @@ bool emit_onnx(struct graph *g, const char *path)
         ok = false;
     }
     if (ok) {
+        w.name = arena_alloc(&arena, sizeof *w.name * (size_t)(g->tensors + 1));
+        w.listed = arena_alloc(&arena, (size_t)g->tensors + 1);
         name_tensors(&w);
         ok = write_model(&w, model.f, data.f);
         if (data.f && !ok)
@@ -439,6 +519,7 @@ bool emit_onnx(struct graph *g, const char *path)
         }
     }
     free(w.constant);
-    arena_free(&w.arena);
+    names_free(&names);
+    arena_free(&arena);
     return ok;
 }

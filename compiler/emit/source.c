@@ -51,7 +51,7 @@ void print_share(struct emitter *e, FILE *f)
             "    const struct %s_job *job = arg;\n"
             "    job->layer(job->ctx, (struct cnnc_thread){thread, threads, NULL});\n"
             "}\n\n",
-            e->o->dispatch ? "" : arena_printf(&e->arena, "typedef void %s_layer(const %s *ctx, struct cnnc_thread t);\n", n, e->ctx),
+            e->o->dispatch || has_bodies(e->g) ? "" : arena_printf(&e->arena, "typedef void %s_layer(const %s *ctx, struct cnnc_thread t);\n", n, e->ctx),
             n, e->ctx, n, n, n);
     fprintf(f,
             "/* One layer on so many threads of the context's. Small layers run on one: starting others costs more than they save. */\n"
@@ -86,7 +86,7 @@ void print_steps(struct emitter *e, FILE *f)
     const char *n = e->name;
     for (int i = 0; i < e->g->nodes; i++) {
         const struct node *l = e->g->node[i];
-        const char *threads = l->estimate < 1e-5 ? "1" : "all";
+        const char *threads = l->estimate < 1e-5 || l->body[0] ? "1" : "all"; /* the steps of a subgraph ask for threads themselves */
         if (l->op->flags & OP_AWAITS)
             fprintf(f, "    if (ctx->reduce_wait)\n        ctx->reduce_wait(ctx->team, %d);\n", (int)attr_i(l, "bucket"));
         if (l->step >= 0 && e->o->dispatch)
@@ -292,6 +292,7 @@ void emit_source(struct emitter *e, struct emitter *const train[2], FILE *f)
     if (train && e->o->train.in_double)
         fputs("#define CNNC_REAL_IS_DOUBLE 1 /* training in double */\n", f);
     if (!e->o->dispatch) {
+        print_forward(e, f);
         print_code(e, f, false);
     } else {
         fprintf(f, "\n/* On x86 the code below is compiled for three instruction sets; %s_init chooses. */\n"
@@ -299,6 +300,7 @@ void emit_source(struct emitter *e, struct emitter *const train[2], FILE *f)
                    "#define %s_DISPATCH 1\n#endif\n\n"
                    "struct cnnc_thread;\ntypedef void %s_layer(const %s_ctx *ctx, struct cnnc_thread t);\n",
                 e->name, e->upper, e->name, e->name);
+        print_forward(e, f);
         print_level(e, f, "128", false);
         print_level(e, f, "256", true);
         print_level(e, f, "512", true);

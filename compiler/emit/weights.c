@@ -8,20 +8,33 @@
 
 #include "../../runtime/checksum.h"
 
-static struct tensor **in_order(const struct graph *g, int *n)
+/* Subgraphs' too; what a subgraph shares with the graph around it once. */
+static void collect(const struct graph *g, struct tensor ***list, int *n)
 {
-    struct tensor **list = xmalloc(sizeof *list * (size_t)(g->tensors + 1));
-    *n = 0;
     for (int i = 0; i < g->tensors; i++) {
         struct tensor *t = g->tensor[i];
         bool constant = (tensor_is_const(t) || (t->def && t->def->folded)) && t->offset >= 0;
         if (!constant)
             continue;
-        int k = (*n)++;
-        for (; k > 0 && list[k - 1]->offset > t->offset; k--)
-            list[k] = list[k - 1];
-        list[k] = t;
+        int k = *n;
+        while (k > 0 && (*list)[k - 1]->offset > t->offset)
+            k--;
+        if (k > 0 && (*list)[k - 1]->offset == t->offset)
+            continue;
+        VEC_PUSH(*list, *n, t);
+        memmove(*list + k + 1, *list + k, sizeof **list * (size_t)(*n - 1 - k));
+        (*list)[k] = t;
     }
+    for (int i = 0; i < g->nodes; i++)
+        for (int b = 0; b < 2 && g->node[i]->body[b]; b++)
+            collect(g->node[i]->body[b], list, n);
+}
+
+static struct tensor **in_order(const struct graph *g, int *n)
+{
+    struct tensor **list = NULL;
+    *n = 0;
+    collect(g, &list, n);
     return list;
 }
 

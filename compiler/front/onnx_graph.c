@@ -41,41 +41,13 @@ void scope_set(struct scope *s, const char *name, struct value *v)
     names_set(&s->names, name, v);
 }
 
-/* A tensor of an outer graph, as the scope's own graph sees it: the same constant, or an input. */
-static struct value *capture(struct scope *s, const char *name, struct value *v)
-{
-    struct tensor *o = v->t, *t;
-    if (!o)
-        return v; /* sequences live at compile time: no graph owns them */
-    if (tensor_is_const(o) && o->data) {
-        t = tensor_shaped(s->g, name, o->kind, o->dtype, o->rank, o->dim);
-        t->data = o->data;
-    } else {
-        t = tensor_new(s->g, name, T_INPUT, o->dtype);
-        tensor_set_shape(t, o->rank, o->dim);
-        while (s->inners < s->captures->n)
-            VEC_PUSH(s->inner, s->inners, NULL);
-        int i = 0;
-        while (i < s->captures->n && s->captures->outer[i] != o)
-            i++;
-        if (i == s->captures->n) {
-            VEC_PUSH(s->captures->outer, s->captures->n, o);
-            VEC_PUSH(s->inner, s->inners, NULL);
-        }
-        s->inner[i] = t;
-    }
-    v = value_of(s, t);
-    scope_set(s, name, v);
-    return v;
-}
-
 struct value *scope_find(struct scope *s, const char *name)
 {
     struct value *v = names_find(&s->names, name);
     if (v || !s->outer)
         return v;
     v = scope_find(s->outer, name);
-    return v && s->captures ? capture(s, name, v) : v;
+    return v && s->captures ? capture_value(s, name, v) : v;
 }
 
 void scope_free(struct scope *s)

@@ -4,7 +4,9 @@
  *     onnx_graph.c    bodies: order of nodes, scopes, subgraphs, functions
  *     onnx_node.c     one node: attributes by the operator table
  *     onnx_rewrites.c what older opsets said differently
- *     onnx_control.c  If, Loop, Scan, sequences and optionals, as far as they are known now */
+ *     onnx_control.c  If, Loop and Scan, as far as they are known now
+ *     onnx_body.c     and as nodes that own subgraphs
+ *     onnx_sequence.c sequences and optionals */
 #ifndef CNNC_ONNX_IMPORT_H
 #define CNNC_ONNX_IMPORT_H
 
@@ -108,6 +110,8 @@ void raw_set_f(struct scope *s, struct raw *r, const char *name, float v);
 void raw_set_s(struct scope *s, struct raw *r, const char *name, const char *v);
 void raw_set_in(struct scope *s, struct raw *r, int i, struct tensor *t); /* grows; NULL: absent */
 /* Further nodes that a rewrite needs. emit_begin, node_input, set_attr_..., emit_end. */
+struct node *raw_node(struct scope *s, const struct raw *r); /* r's own, without operands yet; NULL with an error */
+bool raw_infer(struct scope *s, struct node *n);
 struct node *emit_begin(struct scope *s, const struct raw *r, const char *op); /* NULL with an error: no such operator */
 struct tensor *emit_end(struct scope *s, struct node *n);                      /* its output; NULL with an error */
 struct tensor *emit1(struct scope *s, const struct raw *r, const char *op, struct tensor *a, struct tensor *b);
@@ -120,7 +124,21 @@ bool known_int(const struct tensor *t, int64_t *v);
 /* onnx_rewrites.c */
 bool rewrite_raw(struct scope *s, struct raw *r);
 
-/* onnx_control.c: *done: the node was dealt with. */
+/* onnx_body.c: nodes whose course is known in the run only own their subgraphs; all they read of the graph around them becomes inputs of the node. */
+struct value *capture_value(struct scope *s, const char *name, struct value *v);
+bool run_if(struct scope *s, struct raw *r, const Onnx__GraphProto *const branch[2]); /* then, else */
+
+/* onnx_control.c, also for onnx_sequence.c and onnx_body.c. */
+bool raw_is(const struct raw *r, const char *op);
+const Onnx__GraphProto *raw_graph(struct scope *s, struct raw *r, const char *name); /* an attribute; NULL: an error was reported */
+int64_t raw_int(const struct raw *r, const char *name, int64_t otherwise);
+int64_t raw_int_at(const struct raw *r, const char *name, int i); /* of a list; 0 past its end */
+const char *raw_part(struct scope *s, const struct raw *r, const char *part); /* "loop1.3": for names of what it becomes */
+struct tensor *known_scalar(struct scope *s, enum dtype type, const void *v);
+struct tensor *stack_rounds(struct scope *s, struct raw *r, struct tensor **t, int n, int64_t axis); /* along a new axis */
+
+/* onnx_sequence.c, onnx_control.c: *done: the node was dealt with. */
+bool import_sequence(struct scope *s, struct raw *r, bool *done);
 bool import_control(struct scope *s, struct raw *r, bool *done);
 
 #endif

@@ -183,8 +183,6 @@ static bool set_attribute(struct scope *s, struct raw *r, struct node *n, const 
                 return false;
         }
         break;
-    case A_GRAPH:
-        return node_error(s->g, n, "attribute '%s': a graph is not expected here", d->onnx);
     }
     if (type != want)
         return node_error(s->g, n, "attribute '%s' is %s, expected %s", d->onnx, type >= 0 && type <= 8 ? type_names[type] : "of another type", type_names[want]);
@@ -213,7 +211,7 @@ static bool set_attributes(struct scope *s, struct raw *r, struct node *n)
 
 /* ---- nodes of the graph ------------------------------------------------------------------------------------------- */
 
-static bool finish(struct scope *s, struct node *n)
+bool raw_infer(struct scope *s, struct node *n)
 {
     for (int i = 0; i < n->nin; i++)
         if (n->in[i] && (n->in[i]->rank < 0 || !n->in[i]->dtype))
@@ -241,9 +239,14 @@ static struct node *make_node(struct scope *s, const struct raw *r, const char *
     return n;
 }
 
+struct node *raw_node(struct scope *s, const struct raw *r)
+{
+    return make_node(s, r, node_name_in(s, *r->name ? r->name : *r->out ? *r->out : r->op));
+}
+
 bool bind_raw(struct scope *s, struct raw *r)
 {
-    struct node *n = make_node(s, r, node_name_in(s, *r->name ? r->name : *r->out ? *r->out : r->op));
+    struct node *n = raw_node(s, r);
     if (!n)
         return false;
     for (int i = 0; i < r->nin; i++) {
@@ -265,7 +268,7 @@ bool bind_raw(struct scope *s, struct raw *r)
         if (named)
             scope_set(s, r->out[i], value_of(s, t));
     }
-    return finish(s, n);
+    return raw_infer(s, n);
 }
 
 struct node *emit_begin(struct scope *s, const struct raw *r, const char *op)
@@ -279,7 +282,7 @@ struct node *emit_begin(struct scope *s, const struct raw *r, const char *op)
 struct tensor *emit_end(struct scope *s, struct node *n)
 {
     struct tensor *t = node_output(s->g, n, name_in(s, arena_printf(s->im->arena, "%s.out", n->name)));
-    return finish(s, n) ? t : NULL;
+    return raw_infer(s, n) ? t : NULL;
 }
 
 struct tensor *emit1(struct scope *s, const struct raw *r, const char *op, struct tensor *a, struct tensor *b)

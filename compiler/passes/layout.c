@@ -5,14 +5,14 @@
 
 static bool is_view(const struct node *n) { return n && (n->op->flags & OP_VIEW) && !n->folded; }
 
-/* Memory that something else shares or the user owns cannot have a halo or blocks. */
+/* Memory that something else shares or the user owns, or that a subgraph reads, cannot have a halo or blocks. */
 static bool is_pinned(const struct tensor *t)
 {
     t = slice_root(t);
     if (t->kind == T_INPUT || t->is_output || is_view(t->def))
         return true;
     for (int i = 0; i < t->users; i++)
-        if (is_view(t->user[i]))
+        if (is_view(t->user[i]) || t->user[i]->op->flags & OP_CONTROL)
             return true;
     return false;
 }

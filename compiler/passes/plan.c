@@ -110,6 +110,31 @@ static int64_t place(struct slot *slot, int n, int *order)
     return total;
 }
 
+/* What a node that owns subgraphs keeps in the arena while it runs: their values. One of an If's branches runs at a time. */
+static int64_t body_bytes(const struct node *n, int64_t *scratch)
+{
+    int64_t most = 0;
+    for (int b = 0; b < 2 && n->body[b]; b++) {
+        most = MAX(most, n->body[b]->arena_bytes);
+        *scratch = MAX(*scratch, n->body[b]->scratch_bytes);
+    }
+    return align_up(most);
+}
+
+/* A subgraph was planned as if it had an arena of its own; this is where that begins. */
+static void move_body(struct graph *g, int64_t by)
+{
+    for (int i = 0; i < g->tensors; i++)
+        if (in_arena(g->tensor[i]) && g->tensor[i]->offset >= 0)
+            g->tensor[i]->offset += by;
+    for (int i = 0; i < g->nodes; i++) {
+        struct node *n = g->node[i];
+        n->scratch_offset += by;
+        for (int b = 0; b < 2 && n->body[b]; b++)
+            move_body(n->body[b], by);
+    }
+}
+
 /* The scratch memory that each step's kernel asks for. */
 static void plan_scratch(struct graph *g, const struct target *target)
 {
@@ -117,6 +142,8 @@ static void plan_scratch(struct graph *g, const struct target *target)
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         n->scratch_bytes = 0;
+        if (n->step >= 0 && n->body[0])
+            n->scratch_bytes = body_bytes(n, &g->scratch_bytes);
         if (n->step < 0 || !n->kernel->scratch)
             continue;
         void *geometry = xcalloc(1, n->kernel->geometry->size);
@@ -199,10 +226,19 @@ static void plan_arena(struct graph *g)
     free(slot);
 }
 
-/* In order of first use, so that a run reads the weights from front to back. */
-static void plan_weights(struct graph *g)
+/* Where a graph around t has the same constant already. */
+static int64_t captured(const struct graph *g, const struct tensor *t)
 {
-    g->weights_bytes = 0;
+    for (g = g->outer; g && t->data; g = g->outer)
+        for (int i = 0; i < g->tensors; i++)
+            if (g->tensor[i]->data == t->data && g->tensor[i]->bytes == t->bytes && g->tensor[i]->offset >= 0 && tensor_is_const(g->tensor[i]))
+                return g->tensor[i]->offset;
+    return -1;
+}
+
+/* In order of first use, so that a run reads the weights from front to back. Subgraphs' constants are among them. */
+static void plan_weights(struct graph *g, int64_t *end)
+{
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         for (int k = 0; n->step >= 0 && k < n->nin; k++) {
@@ -210,9 +246,14 @@ static void plan_weights(struct graph *g)
             if (!t || t->offset >= 0 || t->base || !(tensor_is_const(t) || (t->def && t->def->folded)))
                 continue;
             t->bytes = tensor_count(t) * (int64_t)dtype_size(t->dtype);
-            t->offset = g->weights_bytes;
-            g->weights_bytes += align_up(MAX(t->bytes, 1));
+            t->offset = captured(g, t);
+            if (t->offset < 0) {
+                t->offset = *end;
+                *end += align_up(MAX(t->bytes, 1));
+            }
         }
+        for (int b = 0; b < 2 && n->body[b]; b++)
+            plan_weights(n->body[b], end);
     }
 }
 
@@ -223,6 +264,11 @@ bool pass_plan(struct graph *g, struct options *o)
     lifetimes(g);
     plan_scratch(g, &o->target);
     plan_arena(g);
-    plan_weights(g);
+    for (int i = 0; i < g->nodes; i++)
+        for (int b = 0; b < 2 && g->node[i]->body[b]; b++)
+            move_body(g->node[i]->body[b], g->node[i]->scratch_offset);
+    g->weights_bytes = 0;
+    if (!g->outer)
+        plan_weights(g, &g->weights_bytes);
     return true;
 }

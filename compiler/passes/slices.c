@@ -16,6 +16,8 @@ static const char *obstacle(const struct tensor *t)
     for (int i = 0; i < t->users; i++) /* a view shares its memory as it lies */
         if ((t->user[i]->op->flags & OP_VIEW) && !t->user[i]->folded)
             return "also read under another shape";
+        else if (t->user[i]->op->flags & OP_CONTROL)
+            return "also read by a subgraph";
     return writes_views(t) ? NULL : "its kernel writes whole tensors only";
 }
 

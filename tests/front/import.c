@@ -277,7 +277,7 @@ static void test_control(void)
     EXPECT(m, "Neg[2,3]");
     m->graph->n_initializer = 0;
     test_input(m->graph, "c", 9, 0);
-    EXPECT(m, "Abs[2,3] Neg[2,3] Where[2,3]");
+    EXPECT(m, "If[2,3]");
 
     /* Loop: two rounds, a carried value and a scan output */
     m = test_model(20);

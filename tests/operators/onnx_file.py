@@ -55,6 +55,17 @@ def value_info(name, dtype, dims):
     return field(1, name) + field(2, field(1, field(1, dtype) + field(2, dims)))
 
 
+class Graph:
+    """A subgraph: the names of its outputs (with their types where a reader asks for them), its inputs as (name, type, dims)."""
+
+    def __init__(self, nodes, outputs, inputs=(), constants=(), types=()):
+        outputs = outputs.split()
+        types = list(types) + [None] * (len(outputs) - len(types))
+        self.bytes = b"".join(field(1, n) for n in nodes) + field(2, "body") + b"".join(field(5, tensor(*c)) for c in constants)
+        self.bytes += b"".join(field(11, value_info(*i)) for i in inputs)
+        self.bytes += b"".join(field(12, value_info(o, *t) if t else field(1, o)) for o, t in zip(outputs, types))
+
+
 def attribute(name, v):
     if isinstance(v, int):
         return field(1, name) + field(3, v) + field(20, 2)
@@ -62,6 +73,8 @@ def attribute(name, v):
         return field(1, name) + field(2, v) + field(20, 1)
     if isinstance(v, str):
         return field(1, name) + field(4, v) + field(20, 3)
+    if isinstance(v, Graph):
+        return field(1, name) + field(6, v.bytes) + field(20, 5)
     if isinstance(v[0], str):
         return field(1, name) + b"".join(field(9, x) for x in v) + field(20, 8)
     return field(1, name) + b"".join(field(8, x) for x in v) + field(20, 7)
