@@ -61,6 +61,7 @@ struct tensor {
     bool is_output; /* of the graph: has a C name and the declared layout */
     bool keep;      /* --keep: made an output by the user */
 
+    bool added;  /* a parameter of a layer that --replace or --insert brought in, or that the weights lack */
     bool frozen; /* a parameter that training leaves as it is */
     bool moment; /* of T_STATE: an optimiser's own, not part of what is learned */
     struct layout layout;

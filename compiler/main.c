@@ -55,7 +55,7 @@ static const struct target targets[] = {
 
 enum {
     OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE,
-    OPT_FIX_INPUT, OPT_VERIFY, OPT_TOLERANCE, OPT_HELP_OPS, OPT_CONST, OPT_EMIT,
+    OPT_FIX_INPUT, OPT_VERIFY, OPT_TOLERANCE, OPT_HELP_OPS, OPT_CONST, OPT_EMIT, OPT_REPLACE, OPT_INSERT, OPT_INIT_MISSING,
     OPT_DISPATCH, OPT_WEIGHTS_DTYPE,
     OPT_TRAIN, OPT_DISTRIBUTED, OPT_SYNC_BN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME, OPT_BENCH, OPT_TUNE, OPT_MAX_ERROR,
     OPT_OPTIMIZER, OPT_LR, OPT_LOSS, OPT_SCHEDULE, OPT_SET, OPT_FREEZE, OPT_RECOMPUTE /* settings of training */
@@ -64,6 +64,9 @@ enum {
 static const struct argp_option option_table[] = {
     {"output", 'o', "FILE.c", 0, "write the C here; FILE.h and, for big networks, FILE.weights beside it", 0},
     {"weights", OPT_WEIGHTS, "FILE", 0, "parameters from a safetensors file (.net); otherwise initialised from the seed", 0},
+    {"init-missing", OPT_INIT_MISSING, NULL, 0, "parameters that the --weights file does not have, or has in another shape, are initialised from the seed", 0},
+    {"replace", OPT_REPLACE, "LAYER=CALL", 0, "another layer in the place of this one, as .net has it: 'fc8=dense(10)'", 0},
+    {"insert", OPT_INSERT, "LAYER=CALL", 0, "a further layer behind this one: 'conv3=batchnorm'", 0},
     {"weights-in", OPT_WEIGHTS_IN, "c|file|incbin", 0, "where the weights go (default: by size)", 0},
     {"weights-dtype", OPT_WEIGHTS_DTYPE, "f32|f16|bf16", 0, "element type that dense layers' weights are stored in (default f32)", 0},
     {"seed", OPT_SEED, "N", 0, "seed of initial weights (default 1)", 0},
@@ -146,6 +149,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "--const=%s: expected NAME=VALUE", arg);
         VEC_PUSH(o->consts, o->nconsts, arg);
         return 0;
+    case OPT_REPLACE:
+    case OPT_INSERT:
+        if (!strchr(arg, '=') || *arg == '=')
+            argp_error(state, "--%s=%s: expected LAYER=CALL, as in fc8=dense(10)", key == OPT_REPLACE ? "replace" : "insert", arg);
+        VEC_PUSH(o->edits, o->nedits, ((struct edit){arg, key == OPT_INSERT}));
+        return 0;
+    case OPT_INIT_MISSING: o->init_missing = true; return 0;
     case OPT_HELP_OPS:
         if (!help_ops(stdout, arg))
             argp_error(state, "--help-ops=%s: there is no such layer", arg);
@@ -389,7 +399,7 @@ static bool compile(struct graph *g, struct options *o)
 static struct graph *read_network(const struct options *o, struct diag *d)
 {
     struct graph *g = ends_with(o->input, ".onnx") ? read_onnx(o->input, o, d) : read_net(o->input, o, d);
-    if (g && o->weights && !read_weights(g, o->weights)) {
+    if (g && (!edit_network(g, o) || (o->weights && !read_weights(g, o->weights, o->init_missing)))) {
         graph_free(g);
         return NULL;
     }
@@ -467,6 +477,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < o.nsettings; i++)
         free((char *)o.settings[i]);
     free(o.settings);
+    free(o.edits);
     free(o.keep);
     free(o.inputs);
     return ok && d.errors == 0 ? 0 : 1;

@@ -7,6 +7,12 @@
 
 enum weights_in { WEIGHTS_AUTO, WEIGHTS_C, WEIGHTS_FILE, WEIGHTS_INCBIN };
 
+/* A layer that the command line replaces, or puts in behind another: "fc8=dense(10)". */
+struct edit {
+    const char *text;
+    bool inserts;
+};
+
 struct options {
     const char *input, *output; /* input: the network at hand; output: the .c; the .h and weights stand beside it */
     const char *name;           /* prefix of the generated names; NULL: the network's */
@@ -31,6 +37,9 @@ struct options {
     const char *selftest_input;        /* --selftest=FILE or FOLDER: the user's own input; NULL: made up */
     const char *const *selftest_files; /* instead: one file for each input (--verify) */
     const char *verify; /* folder of stored inputs and outputs to check the generated program with (trial.c) */
+    struct edit *edits;
+    int nedits;
+    bool init_missing; /* parameters that the weights file does not have are initialised */
     const char **consts; /* --const, "width=0.5": for the constants of a .net */
     int nconsts;
     const char *dump; /* pass after which the graph is printed */

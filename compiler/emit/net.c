@@ -92,9 +92,17 @@ static const float *transposed(struct printer *p, const float *x, int64_t rows, 
 
 enum form { AS_IT_IS, TURNED, FLAT, ONE_ITEM }; /* ONE_ITEM: without the axis of the batch */
 
+static bool has_weights(const struct graph *g)
+{
+    bool any = g->from_onnx;
+    for (int i = 0; i < g->tensors; i++)
+        any |= g->tensor[i]->kind == T_PARAM && g->tensor[i]->data && !g->tensor[i]->owned;
+    return any;
+}
+
 static bool add_weight(struct printer *p, struct tensor *t, const char *name, enum form form)
 {
-    if (t->kind == T_PARAM && !t->data)
+    if (t->kind == T_PARAM && !t->data && !has_weights(p->g))
         return true; /* a network without weights stays one */
     const void *data = tensor_value(p->g, t);
     if (!data)

@@ -15,11 +15,11 @@ static struct flow run_body(struct net *net, struct ast *body);
 
 /* ---- assignment ------------------------------------------------------------------------------------------------- */
 
-static bool mentions(const struct ast *e, const char *name)
+bool ast_mentions(const struct ast *e, const char *name)
 {
     for (; e; e = e->next)
-        if ((e->kind == AST_NAME && strcmp(e->name, name) == 0) || (e->a && mentions(e->a, name)) || (e->b && mentions(e->b, name)) ||
-            (e->c && mentions(e->c, name)) || (e->list && mentions(e->list, name)))
+        if ((e->kind == AST_NAME && strcmp(e->name, name) == 0) || (e->a && ast_mentions(e->a, name)) || (e->b && ast_mentions(e->b, name)) ||
+            (e->c && ast_mentions(e->c, name)) || (e->list && ast_mentions(e->list, name)))
             return true;
     return false;
 }
@@ -53,8 +53,7 @@ static void name_result(struct net *net, struct tensor *t, const char *target, s
     t->span = span;
 }
 
-/* An expression whose value gets a name; target NULL: none, layers are named after their operators. */
-static struct value eval_named(struct net *net, struct ast *e, const char *target, struct span span, int wanted)
+struct value eval_named(struct net *net, struct ast *e, const char *target, struct span span, int wanted)
 {
     const char *outer = net->target;
     bool outer_taken = net->target_taken;
@@ -80,7 +79,7 @@ static void assign_one(struct net *net, struct ast *s)
     const struct ast *to = s->list;
     struct variable *old = find(net->scope, to->name);
     /* x = f(x): "x" would be the name of many layers */
-    const char *target = (old && (old->parameter || old->by != s)) || mentions(s->a, to->name) ? NULL : to->name;
+    const char *target = (old && (old->parameter || old->by != s)) || ast_mentions(s->a, to->name) ? NULL : to->name;
     struct value v = eval_named(net, s->a, target, to->span, 1);
     if (v.kind == V_TENSOR && v.t->def)
         v.t->span = to->span;

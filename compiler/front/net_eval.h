@@ -145,6 +145,9 @@ struct value eval_wanted(struct net *net, struct ast *e, int wanted); /* the sta
 void train_constants(struct net *net, struct ast *a);
 
 /* net.c */
+/* An expression whose value gets a name; target NULL: none, layers are named after their operators. */
+struct value eval_named(struct net *net, struct ast *e, const char *target, struct span span, int wanted);
+bool ast_mentions(const struct ast *e, const char *name);
 struct value call_block(struct net *net, struct ast *block, struct call *c);
 
 #endif

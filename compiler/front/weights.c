@@ -32,6 +32,28 @@ static const char *dims_text(const struct tensor_data *v, char text[160])
     return text;
 }
 
+/* Another value than the file's is wanted: names of parameters that are initialised, in one note. */
+struct initialised {
+    const char *names;
+    int n;
+};
+static void add_initialised(struct graph *g, struct initialised *list, const struct tensor *t, const struct safetensor *found)
+{
+    char have[160], want[160];
+    const char *text = found ? arena_printf(&g->arena, "%s (%s, not %s)", t->name, shape_text(t, want), dims_text(&found->value, have)) : t->name;
+    if (list->n++ < 8)
+        list->names = list->names ? arena_printf(&g->arena, "%s, %s", list->names, text) : text;
+}
+
+/* A parameter of a layer that --replace took away may stand in the file. */
+static bool was_replaced(const struct graph *g, const char *name)
+{
+    for (int i = 0; i < g->tensors; i++)
+        if (strncmp(g->tensor[i]->name, REPLACED, strlen(REPLACED)) == 0 && strcmp(g->tensor[i]->name + strlen(REPLACED), name) == 0)
+            return true;
+    return false;
+}
+
 static bool take(struct graph *g, struct tensor *t, const struct tensor_data *v, const char *path)
 {
     char have[160], want[160];
@@ -62,10 +84,11 @@ static bool is_counter(const char *name)
     return n >= k && strcmp(name + n - k, ending) == 0;
 }
 
-bool read_weights(struct graph *g, const char *path)
+bool read_weights(struct graph *g, const char *path, bool init_missing)
 {
     struct safetensors s; /* not closed: parameters point into the mapping as long as the program runs */
     char err[CNNC_ERROR_BYTES], shape[160];
+    struct initialised initialised = {NULL, 0};
     bool ok = true;
     if (!safetensors_open(&s, path, err)) {
         diag_error_at(g->diag, path, "%s", err);
@@ -80,8 +103,14 @@ bool read_weights(struct graph *g, const char *path)
         if (t->kind != T_PARAM || t->data || !t->users)
             continue;
         const struct safetensor *found = safetensors_find(&s, t->name);
-        if (found) {
+        if (found)
             used[found - s.tensor] = true;
+        if ((init_missing || t->added) && (!found || !fits(&found->value, t))) {
+            add_initialised(g, &initialised, t, found);
+            t->added = true;
+            continue;
+        }
+        if (found) {
             ok = take(g, t, &found->value, path) && ok;
             continue;
         }
@@ -91,10 +120,13 @@ bool read_weights(struct graph *g, const char *path)
         ok = false;
     }
     for (size_t i = 0; i < s.tensors; i++)
-        if (!used[i] && !is_counter(names[i])) {
+        if (!used[i] && !is_counter(names[i]) && !was_replaced(g, names[i])) {
             diag_error_at(g->diag, path, "'%s' (%s) is no parameter of %s", names[i], dims_text(&s.tensor[i].value, shape), g->name);
             ok = false;
         }
+    if (ok && initialised.n)
+        diag_note_at(g->diag, path, "%d parameter%s initialised from the seed: %s%s", initialised.n, initialised.n == 1 ? " is" : "s are",
+                     initialised.names, initialised.n > 8 ? ", ..." : "");
     free(used);
     free(names);
     return ok;

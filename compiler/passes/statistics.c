@@ -8,7 +8,7 @@
 
 static bool is_open(const struct node *n)
 {
-    return n->op->flags & OP_STATISTICS && n->nin >= 5 && n->in[3]->kind == T_PARAM && !n->in[3]->data &&
+    return n->op->flags & OP_STATISTICS && n->nin >= 5 && n->in[3]->kind == T_PARAM && !n->in[3]->data && !n->in[3]->added &&
            n->in[4]->kind == T_PARAM && !n->in[4]->data && n->in[0]->dtype == DT_F32 && n->in[0]->rank >= 2;
 }
 

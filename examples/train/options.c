@@ -13,6 +13,7 @@ static const char usage[] =
     "  --run=DIR          folder for what the run writes (" NET_TEXT(NET) "-run); if it holds a checkpoint, the run goes on from there\n"
     "  --fresh            begins anew even so\n"
     "  --from=FILE        safetensors with the parameters to begin with\n"
+    "  --init-missing     those that it does not have, or has in another shape, begin from the seed\n"
     "  --epochs=N --rate=R --seed=N --threads=N\n"
     "  --augment=LIST     flip, shift=PIXELS (edges repeated), crop=PIXELS (of a picture with a black border), or none\n"
     "  --validation=X     share of the training pictures held out to choose the best model (0.1); 0: the test pictures choose\n"
@@ -73,7 +74,7 @@ int options_read(struct settings *s, int argc, char **argv)
     const struct {
         const char *name;
         int *to;
-    } flags[] = {{"--fit", &s->fit}, {"--fresh", &s->fresh}, {"--only-test", &s->only_test}};
+    } flags[] = {{"--fit", &s->fit}, {"--fresh", &s->fresh}, {"--only-test", &s->only_test}, {"--init-missing", &s->init_missing}};
     for (int i = 1; i < argc; i++) {
         const char *v, *arg = argv[i];
         char *end;

@@ -10,7 +10,7 @@
 struct settings {
     const char *data, *test, *classes; /* paths; a list of classes, or NULL */
     const char *run, *from;            /* folder of the run's files; safetensors to begin with, or NULL */
-    int epochs, threads, fit, fresh, only_test;
+    int epochs, threads, fit, fresh, only_test, init_missing;
     int flip, shift, crop;             /* augmentation: mirrored or not; pixels either way, edges repeated; the same, filled with black */
     double rate, validation;           /* learning rate at its highest; share of the training pictures held out */
     double save_every;                 /* seconds between checkpoints; 0: after each epoch */
@@ -59,7 +59,7 @@ int checkpoint_read(struct run *r);
 
 /* weights.c: parameters as safetensors under PyTorch's names. 0, or -1 after a message. */
 int weights_write(struct run *r, const char *path);
-int weights_read(struct run *r, const char *path);
+int weights_read(struct run *r, const char *path, int init_missing); /* init_missing: what the file lacks stays as it is, and is named */
 
 /* progress.c: a bar on a terminal, else a line now and then. */
 void progress_begin(const struct run *r);

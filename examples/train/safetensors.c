@@ -35,7 +35,7 @@ int safetensors_write(const char *path, const struct tensor_entry *t, int n)
     return ok && rename(temporary, path) == 0 ? 0 : -1;
 }
 
-int safetensors_read(const char *path, const struct tensor_entry *t, int n)
+int safetensors_read(const char *path, const struct tensor_entry *t, int n, char *missing)
 {
     FILE *f = fopen(path, "rb");
     unsigned char size[8];
@@ -51,8 +51,13 @@ int safetensors_read(const char *path, const struct tensor_entry *t, int n)
         snprintf(key, sizeof key, "\"%s\":", t[i].name);
         const char *p = strstr(head, key);
         p = p ? strstr(p, "\"data_offsets\":") : NULL;
-        ok = p && sscanf(p, "\"data_offsets\": [%llu , %llu", &from, &to) == 2 && to - from == t[i].bytes &&
-             fseek(f, (long)(8 + length + from), SEEK_SET) == 0 && fread(t[i].data, 1, t[i].bytes, f) == t[i].bytes;
+        ok = p && sscanf(p, "\"data_offsets\": [%llu , %llu", &from, &to) == 2 && to - from == t[i].bytes;
+        if (missing && (missing[i] = !ok)) {
+            ok = 1;
+            continue;
+        }
+        ok = ok && fseek(f, (long)(8 + length + from), SEEK_SET) == 0 &&
+             fread(t[i].data, 1, t[i].bytes, f) == t[i].bytes;
     }
     free(head);
     if (f)

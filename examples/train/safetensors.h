@@ -11,5 +11,6 @@ struct tensor_entry {
     size_t bytes;
 };
 int safetensors_write(const char *path, const struct tensor_entry *t, int n); /* 0: written, whole or not at all */
-int safetensors_read(const char *path, const struct tensor_entry *t, int n);  /* all n by name, of these sizes; 0: done */
+/* All n by name, of these sizes; 0: done. With missing, those that the file does not have, or not so, stay as they are and are marked there. */
+int safetensors_read(const char *path, const struct tensor_entry *t, int n, char *missing);
 #endif

@@ -105,7 +105,7 @@ static int set_up(struct run *r)
     }
     F(_train_reset)(&r->net, r->s.seed);
     r->best = INFINITY;
-    if (r->s.from && weights_read(r, r->s.from) != 0)
+    if (r->s.from && weights_read(r, r->s.from, r->s.init_missing) != 0)
         return -1;
     if (mkdir(r->s.run, 0777) != 0 && errno != EEXIST) {
         perror(r->s.run);
@@ -250,7 +250,7 @@ static int train(struct run *r)
     if (!r->best_epoch)
         return 0;
     printf("%s/best.safetensors, after epoch %lld: ", r->s.run, (long long)r->best_epoch);
-    return weights_read(r, path) == 0 ? test(r) : -1;
+    return weights_read(r, path, 0) == 0 ? test(r) : -1;
 }
 
 int main(int argc, char **argv)

@@ -20,12 +20,28 @@ int weights_write(struct run *r, const char *path)
     return -1;
 }
 
-int weights_read(struct run *r, const char *path)
+int weights_read(struct run *r, const char *path, int init_missing)
 {
     struct tensor_entry t[C(_PARAMETERS)];
+    char missing[C(_PARAMETERS)] = {0};
+    int lacks = 0;
     entries(r, t);
-    if (safetensors_read(path, t, C(_PARAMETERS)) == 0)
-        return 0;
-    fprintf(stderr, "%s: not the weights of this network\n", path);
-    return -1;
+    if (safetensors_read(path, t, C(_PARAMETERS), init_missing ? missing : NULL) != 0) {
+        fprintf(stderr, "%s: not the weights of this network\n", path);
+        return -1;
+    }
+    for (int i = 0; i < C(_PARAMETERS); i++)
+        lacks += missing[i];
+    if (lacks == C(_PARAMETERS)) {
+        fprintf(stderr, "%s: has none of the parameters of this network\n", path);
+        return -1;
+    }
+    if (lacks && r->rank == 0) {
+        printf("not in %s, begun from the seed:", path);
+        for (int i = 0; i < C(_PARAMETERS); i++)
+            if (missing[i])
+                printf(" %s", t[i].name);
+        putchar('\n');
+    }
+    return 0;
 }

@@ -64,7 +64,7 @@ def batch_of(case, step, dtype):
     shape = [n] + case["shape"]
     if "mean" in case:  # bytes, rows of pixels of channels
         x = (raw(key, math.prod(shape)) >> U(56)).astype(numpy.float64).reshape(shape)
-        x = torch.from_numpy(x).to(dtype) * (torch.tensor(1, dtype=dtype) / 255)
+        x = torch.from_numpy(x).to(dtype) * (torch.tensor(1, dtype=dtype) / case.get("divisor", 255))
         x = (x - torch.tensor(case["mean"], dtype=dtype)) / torch.tensor(case["std"], dtype=dtype)
         x = x.permute(0, 3, 1, 2).contiguous()
     else:
@@ -164,6 +164,23 @@ class GoogLeNetSmall(nn.Module):
         return self.fc(self.inception2(one).mean((2, 3))), aux
 
 
+class AlexNetLonger(nn.Module):
+    """examples/alexnet.net with small dense layers and one more convolution behind conv4."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2, self.conv3 = nn.Conv2d(3, 96, 11, 4), nn.Conv2d(96, 256, 5, padding=2), nn.Conv2d(256, 384, 3, padding=1)
+        self.conv4, self.extra, self.conv5 = nn.Conv2d(384, 384, 3, padding=1), nn.Conv2d(384, 64, 3, padding=1), nn.Conv2d(64, 64, 1)
+        self.fc6, self.fc7, self.fc8 = nn.Linear(64 * 36, 64), nn.Linear(64, 64), nn.Linear(64, 10)
+
+    def forward(self, x):
+        for conv in (self.conv1, self.conv2):
+            x = F.local_response_norm(F.max_pool2d(F.relu(conv(x)), 3, 2), 5, 1e-4, 0.75, 1)
+        for conv in (self.conv3, self.conv4, self.extra, self.conv5):
+            x = F.relu(conv(x))
+        return self.fc8(F.relu(self.fc7(F.relu(self.fc6(F.max_pool2d(x, 3, 2).flatten(1))))))
+
+
 class Inverted(nn.Module):
     def __init__(self, inputs, outputs, stride, factor):
         super().__init__()
@@ -258,6 +275,11 @@ CASES = {
                             std=[0.25] * 3, classes=10, batch=16, options="--set=dropout=0",
                             optimizer=lambda m: SGD(no_decay(m, 1e-3), 0.02, 0.9, nesterov=True),
                             loss=lambda y, t: F.cross_entropy(y[0], t, label_smoothing=0.1) + 0.3 * F.cross_entropy(y[1], t, label_smoothing=0.1)),
+    "alexnet_longer": dict(net="examples/alexnet.net", model=AlexNetLonger, input="image", shape=[227, 227, 3], mean=[123.7, 116.3, 103.5],
+                           std=[58.4, 57.1, 57.4], divisor=1, classes=10, batch=4,
+                           options="--insert=conv4=extra:conv(64,3x3,pad=1)|>relu --replace=conv5=conv(64,1x1) --replace=fc6=dense(64) "
+                           "--replace=fc7=dense(64) --replace=fc8=dense(10) --optimizer=sgd(lr=2e-6,momentum=0.9) --set=dropout=0",
+                           optimizer=lambda m: SGD(m.parameters(), 2e-6, 0.9)),
     "mobilenet_v2": dict(IMAGENET, net="examples/mobilenet_v2.net", model=lambda: MobileNetV2(0.25, 10), shape=[96, 96, 3], batch=8, classes=10,
                          options="--const=width=0.25 --const=classes=10 --const=size=96 --optimizer=sgd(lr=0.0005,momentum=0.9) --set=dropout=0 --set=clip=1",
                          optimizer=lambda m: SGD(m.parameters(), 0.0005, 0.9), clip=1.0),
