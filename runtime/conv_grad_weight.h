@@ -41,7 +41,7 @@ CNNC_INLINE void CNNC_FN(cnnc_grad_tap)(const struct cnnc_conv *k, const float *
     CNNC_FN(cnnc_grad_range)(oz, k->sd, k->id, k->od, &z, &z1);
     CNNC_FN(cnnc_grad_range)(oy, k->sh, k->ih, k->oh, &y0, &y1);
     CNNC_FN(cnnc_grad_range)(ox, k->sw, k->iw, k->ow, &x0, &x1);
-    CNNC_UNROLL for (int i = 0; i < P * NI * NV; i++) acc[i] = CNNC_VZERO(); /* short sums lose less than one long one */
+    CNNC_UNROLL for (int i = 0; i < 16; i++) acc[i] = CNNC_VZERO(); /* short sums lose less than one long one */
     for (; z < z1; z++)
         for (long y = y0; y < y1; y++) {
             const float *xp = x + (z * k->sd + oz) * k->x.d + (y * k->sh + oy) * k->x.h + (x0 * k->sw + ox) * CNNC_B;
