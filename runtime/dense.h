@@ -13,6 +13,15 @@
 #define CNNC_DENSE_N (CNNC_TILE_ACC >= 12 ? 3 : 2) /* x's at once for a batch, and the rows that go with them */
 #define CNNC_DENSE_RN (CNNC_TILE_ACC >= 24 ? 8 : 4)
 
+/* Asks for what the R rows from `row` on hold `ahead` words behind word `at`: of the R rows after them if that is past their end. */
+CNNC_INLINE void CNNC_FN(cnnc_dense_fetch)(const void *row, ptrdiff_t at, ptrdiff_t words, const int ahead, const int R)
+{
+    const char *to = (const char *)row + 4 * (at + ahead < words ? at + ahead : at + ahead + (R - 1) * words);
+    if (ahead)
+        CNNC_UNROLL for (int r = 0; r < R; r++)
+            CNNC_PREFETCH_L2(to + 4 * r * words);
+}
+
 /* Dot products of R rows of W, from row k on (rows past the last repeat it), with N x's: sums[i * 16 + r]. */
 CNNC_INLINE void CNNC_FN(cnnc_dense_tile)(const struct cnnc_dense *g, const float *w, const float *x, int k, const int R, const int N, float *sums)
 {
@@ -24,6 +33,7 @@ CNNC_INLINE void CNNC_FN(cnnc_dense_tile)(const struct cnnc_dense *g, const floa
     CNNC_UNROLL for (int i = 0; i < R * N; i++)
         acc[i] = CNNC_VZERO();
     for (; c + CNNC_VL <= g->ic; c += CNNC_VL) {
+        CNNC_FN(cnnc_dense_fetch)(row[0], c, g->row, g->ahead, R);
         CNNC_UNROLL for (int i = 0; i < N; i++)
             v[i] = CNNC_VLOAD(x + i * g->xn + c);
         CNNC_UNROLL for (int r = 0; r < R; r++) {
@@ -61,6 +71,7 @@ CNNC_INLINE void CNNC_FN(cnnc_dense_tile16)(const struct cnnc_dense *g, const in
     CNNC_UNROLL for (int i = 0; i < R * N; i++)
         acc[i] = CNNC_VZERO();
     for (int c = 0, at = 0; at < words; at += CNNC_VL, c = at / 16 * 32 + at % 16) {
+        CNNC_FN(cnnc_dense_fetch)(row[0], at, words, g->ahead, R);
         CNNC_UNROLL for (int i = 0; i < N; i++) { /* x is not padded */
             const float *p = x + i * g->xn;
             if (c + 16 + CNNC_VL <= g->ic) {
@@ -71,7 +82,7 @@ CNNC_INLINE void CNNC_FN(cnnc_dense_tile16)(const struct cnnc_dense *g, const in
             }
         }
         CNNC_UNROLL for (int r = 0; r < R; r++) {
-            const cnnc_vi both = CNNC_VILOAD(row[r] + at), a = CNNC_VISHL(both, 16), b = CNNC_VIAND(both, upper);
+            const cnnc_vi both = CNNC_VILOAD(row[r] + at), a = CNNC_VISHL(both, 16), b = g->half == CNNC_DENSE_BF16 ? CNNC_VIAND(both, upper) : both;
             cnnc_vf low, high;
             if (g->half == CNNC_DENSE_BF16) {
                 low = CNNC_VAS_FLOAT(a), high = CNNC_VAS_FLOAT(b);

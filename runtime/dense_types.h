@@ -19,12 +19,16 @@
 enum { CNNC_DENSE_FLOAT, CNNC_DENSE_F16, CNNC_DENSE_BF16 };
 #define CNNC_DENSE_ROW16(ic) (((ic) + 31) / 32 * 32)
 
+/* Weights that no cache keeps until the next run are asked for so early: a processor's own prefetching starts anew with every row and page. */
+#define CNNC_DENSE_AHEAD(bytes, words) ((bytes) > 2L << 20 ? (words) < 768 ? (words) : 768 : 0)
+
 struct cnnc_dense {
     int n;                              /* batch; literal 1 where it is */
     int ic, oc, row;
     ptrdiff_t xn, yn;                   /* strides between the batch's rows; tensor operands of the epilogue lie as y does */
     struct cnnc_epilogue ep;            /* literal */
     int half;                           /* literal: type of the weights, CNNC_DENSE_... */
+    int ahead;                          /* literal: each row is fetched so many 32-bit words before it is used, at most a row; 0: not at all */
 };
 
 /* Where x is a blocked tensor of c channels and `pixels` pixels (contiguous, no halo), its flattening costs nothing: the weights take

@@ -318,16 +318,18 @@ static void dense_fill(const struct node *n, void *geometry, const struct target
     struct cnnc_dense *g = geometry;
     const int half = half_of(target);
     const int64_t ic = tensor_elements_stored(x) / MAX(1, x->dim[0]);
-    *g = (struct cnnc_dense){.n = (int)y->dim[0], .ic = (int)ic, .oc = (int)y->dim[1], 
+    *g = (struct cnnc_dense){.n = (int)y->dim[0], .ic = (int)ic, .oc = (int)y->dim[1],
                              .row = (int)(half ? CNNC_DENSE_ROW16(ic) : CNNC_DENSE_ROW(ic)), .half = half,
                              .xn = (ptrdiff_t)ic, .yn = (ptrdiff_t)y->dim[1]};
+    const int words = half ? g->row / 2 : g->row;
+    g->ahead = CNNC_DENSE_AHEAD(4L * g->oc * words, words);
     fill_epilogue(n, &g->ep, NULL);
 }
 
 static const struct field dense_fields[] = {
     FIELD_LIT(struct cnnc_dense, n, F_INT), FIELD(struct cnnc_dense, ic, F_INT), FIELD(struct cnnc_dense, oc, F_INT),
     FIELD(struct cnnc_dense, row, F_INT), FIELD(struct cnnc_dense, xn, F_LONG), FIELD(struct cnnc_dense, yn, F_LONG),
-    FIELD_LIT(struct cnnc_dense, ep, F_EPILOGUE), FIELD_LIT(struct cnnc_dense, half, F_INT),
+    FIELD_LIT(struct cnnc_dense, ep, F_EPILOGUE), FIELD_LIT(struct cnnc_dense, half, F_INT), FIELD_LIT(struct cnnc_dense, ahead, F_INT),
 };
 static const struct geometry dense_geometry = {"cnnc_dense", sizeof(struct cnnc_dense), dense_fields, COUNT(dense_fields)};
 
