@@ -231,10 +231,13 @@ CNNC_INLINE size_t cnnc_conv_first_scratch(const struct cnnc_conv *g)
  * to all positions at once does not meet in a few sets of the cache. */
 CNNC_INLINE ptrdiff_t cnnc_winograd_position(long blocks, long rows) { return (ptrdiff_t)(blocks * rows | 1) * CNNC_B; }
 
+/* Positions of a transform: the square of the tile's side. */
+CNNC_INLINE int cnnc_winograd_points(const struct cnnc_conv *g) { return (g->winograd + g->kh - 1) * (g->winograd + g->kh - 1); }
+
 /* Room for the transforms of a block of tiles, rounded up to the register tiles of any level. */
 CNNC_INLINE size_t cnnc_winograd_scratch(const struct cnnc_conv *g)
 {
-    const long s = (g->winograd + 2) * (g->winograd + 2), tiles = g->tile_block + 28;
+    const long s = cnnc_winograd_points(g), tiles = g->tile_block + 28;
     return (size_t)(s * (cnnc_winograd_position(cnnc_blocks(g->ic), tiles) + cnnc_winograd_position(cnnc_blocks(g->oc), tiles))) * sizeof(float);
 }
 

@@ -159,28 +159,37 @@ CNNC_INLINE void cnnc_winograd_raw_plan(struct cnnc_conv *g)
 }
 CNNC_INLINE size_t cnnc_winograd_weights_size(const struct cnnc_conv *g)
 {
-    return (size_t)(g->winograd + 2) * (size_t)(g->winograd + 2) * (size_t)cnnc_blocks(g->oc) * (size_t)g->ic * CNNC_B;
+    return (size_t)cnnc_winograd_points(g) * (size_t)cnnc_blocks(g->oc) * (size_t)g->ic * CNNC_B;
 }
-/* U = G w G^T, in double: [OC][IC][3][3] -> [(m + 2)^2][OC / B][IC][B] */
+/* U = G w G^T, in double: [OC][IC][r][r] -> [s^2][OC / B][IC][B], s = m + r - 1 */
 CNNC_INLINE void cnnc_winograd_weights(const struct cnnc_conv *g, const float *w, float *U)
 {
-    static const double G2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-    /* the points of cnnc_winograd_in; the scale of each row makes the multiplications of cnnc_winograd_out few */
-    const double r = 1.4142135623730951, t = 1. / 3;
-    const double G4[6][3] = {{1, 0, 0}, {-t, -t / r, -t / 2}, {-t, t / r, -t / 2}, {r / 6, t, r / 3}, {r / 6, -t, r / 3}, {0, 0, 1}};
-    const double(*G)[3] = g->winograd == 2 ? G2 : G4;
-    const int s = g->winograd + 2;
+    static const double G4[4][5] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+    /* row: powers of a point of cnnc_winograd_in; the scale of each row makes the multiplications of cnnc_winograd_out few */
+    const double q = 1.4142135623730951, t = 1. / 3;
+    const double G6[6][5] = {{1, 0, 0, 0, 0}, {-t, -t / q, -t / 2, -t / q / 2, -t / 4}, {-t, t / q, -t / 2, t / q / 2, -t / 4},
+                             {q / 6, t, q / 3, 2 * t, 2 * q / 3}, {q / 6, -t, q / 3, -2 * t, 2 * q / 3}, {0, 0, 0, 0, 0}};
+    const int r = g->kh, s = g->winograd + r - 1;
     const size_t position = (size_t)cnnc_blocks(g->oc) * (size_t)g->ic * CNNC_B;
+    double G[6][5];
+    for (int i = 0; i < s; i++)
+        for (int k = 0; k < r; k++)
+            G[i][k] = s == 4 ? G4[i][k] : i == 5 ? k == r - 1 : G6[i][k];
     for (int o = 0; o < cnnc_blocks(g->oc) * CNNC_B; o++)
         for (int i = 0; i < g->ic; i++) {
             const size_t at = ((size_t)(o / CNNC_B) * g->ic + i) * CNNC_B + o % CNNC_B;
-            for (int r = 0; r < s; r++) {
-                double row[3] = {0, 0, 0};
-                const float *p = w + ((size_t)o * g->ic + i) * 9;
-                for (int c = 0; c < 3 && o < g->oc; c++)
-                    row[c] = (G[r][0] * p[c] + G[r][1] * p[3 + c]) + G[r][2] * p[6 + c];
-                for (int c = 0; c < s; c++)
-                    U[(r * s + c) * position + at] = (float)((row[0] * G[c][0] + row[1] * G[c][1]) + row[2] * G[c][2]);
+            const float *p = w + ((size_t)o * g->ic + i) * r * r;
+            for (int y = 0; y < s; y++) {
+                double row[5] = {0};
+                for (int c = 0; c < r && o < g->oc; c++)
+                    for (int k = 0; k < r; k++)
+                        row[c] += G[y][k] * p[k * r + c];
+                for (int x = 0; x < s; x++) {
+                    double v = 0;
+                    for (int k = 0; k < r; k++)
+                        v += row[k] * G[x][k];
+                    U[(y * s + x) * position + at] = (float)v;
+                }
             }
         }
 }

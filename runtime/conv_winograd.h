@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: 0BSD
  *
- * Winograd convolution F(m x m, 3 x 3), m = k.winograd = 2 or 4: 3x3, stride 1, dilation 1, 2-D, one group, any padding. x is blocked and
- * clipped at its border: no halo needed. Geometry struct cnnc_conv after cnnc_winograd_plan(); weights of cnnc_winograd_weights():
- * [(m + 2)^2][OC / B][IC][B]; scratch cnnc_winograd_scratch(). cnnc_conv_winograd_raw, for m = 4, takes the weights of cnnc_pack_conv()
- * instead and transforms them in the run, a strip of output channels at a time: late layers have more weights than pixels, and
+ * Winograd convolution F(m x m, r x r), m = k.winograd, r = k.kh: F(2, 3), F(4, 3) and F(2, 5); stride 1, dilation 1, 2-D, one group, any
+ * padding. x is blocked and clipped at its border: no halo needed. Geometry struct cnnc_conv after cnnc_winograd_plan(); weights of
+ * cnnc_winograd_weights(), s = m + r - 1: [s^2][OC / B][IC][B]; scratch cnnc_winograd_scratch(). cnnc_conv_winograd_raw, for F(4, 3), takes
+ * the weights of cnnc_pack_conv() instead and transforms them in the run, a strip of output channels at a time: late layers have more weights than pixels, and
  * reading four times as many takes longer than making them. Plan cnnc_winograd_raw_plan(), scratch cnnc_winograd_raw_scratch().
  *
- * Blocks of k.tile_block tiles: their input transforms V (all input channels), a product with the weights for each of the (m + 2)^2 positions,
+ * Blocks of k.tile_block tiles: their input transforms V (all input channels), a product with the weights for each of the s^2 positions,
  * M, and the output transforms with the epilogue. Threads share out blocks times output channels; one whose share begins or ends
  * within a block transforms that block's input again. */
 #include "conv_tile.h"
@@ -14,10 +14,10 @@
 #ifndef CNNC_CONV_WINOGRAD_H
 #define CNNC_CONV_WINOGRAD_H
 
-/* o = B^T d */
-CNNC_INLINE void CNNC_FN(cnnc_winograd_in)(cnnc_vf *o, const cnnc_vf *d, const int m)
+/* o = B^T d, which the s points determine */
+CNNC_INLINE void CNNC_FN(cnnc_winograd_in)(cnnc_vf *o, const cnnc_vf *d, const int s)
 {
-    if (m == 2) {
+    if (s == 4) {
         o[0] = CNNC_VSUB(d[0], d[2]);
         o[1] = CNNC_VADD(d[1], d[2]);
         o[2] = CNNC_VSUB(d[2], d[1]);
@@ -38,9 +38,9 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_in)(cnnc_vf *o, const cnnc_vf *d, const i
 }
 
 /* o = A^T d */
-CNNC_INLINE void CNNC_FN(cnnc_winograd_out)(cnnc_vf *o, const cnnc_vf *d, const int m)
+CNNC_INLINE void CNNC_FN(cnnc_winograd_out)(cnnc_vf *o, const cnnc_vf *d, const int m, const int s)
 {
-    if (m == 2) {
+    if (s == 4) {
         o[0] = CNNC_VADD(CNNC_VADD(d[0], d[1]), d[2]);
         o[1] = CNNC_VSUB(CNNC_VSUB(d[1], d[2]), d[3]);
         return;
@@ -49,16 +49,20 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_out)(cnnc_vf *o, const cnnc_vf *d, const 
     const cnnc_vf a = CNNC_VADD(d[1], d[2]), b = CNNC_VSUB(d[1], d[2]), c = CNNC_VADD(d[3], d[4]), e = CNNC_VSUB(d[3], d[4]);
     o[0] = CNNC_VFMA(two, a, CNNC_VFMA(h, c, d[0]));
     o[1] = CNNC_VFMA(r, b, e);
+    if (m == 2) { /* the last point goes into the highest power */
+        o[1] = CNNC_VADD(o[1], d[5]);
+        return;
+    }
     o[2] = CNNC_VFMA(r, c, a);
     o[3] = CNNC_VFMA(two, e, CNNC_VFMA(h, b, d[5]));
 }
 
-/* V of `n` tiles from tile t0 on, the tiles of all images counted through: [(m + 2)^2][input blocks][TB][B] (positions as cnnc_winograd_position() says); the tiles from n to `padded`
+/* V of `n` tiles from tile t0 on, the tiles of all images counted through: [s^2][input blocks][TB][B] (positions as cnnc_winograd_position() says); the tiles from n to `padded`
  * become zero. */
 CNNC_INLINE void CNNC_FN(cnnc_winograd_input)(const struct cnnc_conv *k, const float *x, float *V, const int m, long t0, long n, long padded,
                                               long TB)
 {
-    const int s = m + 2, blocks = cnnc_blocks(k->ic), across = (k->ow + m - 1) / m, tiles = (k->oh + m - 1) / m * across;
+    const int s = m + k->kh - 1, blocks = cnnc_blocks(k->ic), across = (k->ow + m - 1) / m, tiles = (k->oh + m - 1) / m * across;
     const ptrdiff_t position = cnnc_winograd_position(blocks, TB);
     float border[6 * 6 * CNNC_B];
     for (int ib = 0; ib < blocks; ib++) {
@@ -86,14 +90,14 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_input)(const struct cnnc_conv *k, const f
                     CNNC_UNROLL
                     for (int r = 0; r < s; r++)
                         e[r] = CNNC_VLOAD(p + r * row + c * CNNC_B + l);
-                    CNNC_FN(cnnc_winograd_in)(f, e, m);
+                    CNNC_FN(cnnc_winograd_in)(f, e, s);
                     CNNC_UNROLL
                     for (int r = 0; r < s; r++)
                         d[r][c] = f[r];
                 }
                 CNNC_UNROLL
                 for (int r = 0; r < s; r++) {
-                    CNNC_FN(cnnc_winograd_in)(f, d[r], m);
+                    CNNC_FN(cnnc_winograd_in)(f, d[r], s);
                     CNNC_UNROLL
                     for (int c = 0; c < s; c++)
                         CNNC_VSTORE(v + (r * s + c) * position + l, f[c]);
@@ -109,7 +113,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_input)(const struct cnnc_conv *k, const f
 CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const float *V, const float *U, float *M, const int m,
                                                 const int NW, const int NV, long v0, long v1, long n, long TB)
 {
-    const int s = m + 2, in = cnnc_blocks(k->ic), full = k->ic_tail ? in - 1 : in, on = cnnc_blocks(k->oc);
+    const int s = m + k->kh - 1, in = cnnc_blocks(k->ic), full = k->ic_tail ? in - 1 : in, on = cnnc_blocks(k->oc);
     const ptrdiff_t wo = (ptrdiff_t)k->ic * CNNC_B, vp = cnnc_winograd_position(in, TB), mp = cnnc_winograd_position(on, TB);
     for (int i = 0; i < s * s; i++)
         for (long v = v0; v < v1; v += NV) {
@@ -128,12 +132,12 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const
         }
 }
 
-/* y = epilogue(bias + A^T M A), or the maxima of its 2x2 squares. M: [(m + 2)^2][on][TB][B], from output block o0 on. */
+/* y = epilogue(bias + A^T M A), or the maxima of its 2x2 squares. M: [s^2][on][TB][B], from output block o0 on. */
 CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const float *M, const float *bias, float *y,
                                                struct cnnc_stage_args args, const int m, const int pool, long v0, long v1, long t0, long n,
                                                long TB, long o0, long on)
 {
-    const int s = m + 2, across = (k->ow + m - 1) / m, tiles = (k->oh + m - 1) / m * across;
+    const int s = m + k->kh - 1, across = (k->ow + m - 1) / m, tiles = (k->oh + m - 1) / m * across;
     const ptrdiff_t position = cnnc_winograd_position(on, TB);
     for (long v = v0; v < v1; v++) {
         const long ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
@@ -152,7 +156,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
                 CNNC_UNROLL
                 for (int r = 0; r < s; r++)
                     e[r] = CNNC_VLOAD(mp + (r * s + c) * position);
-                CNNC_FN(cnnc_winograd_out)(f, e, m);
+                CNNC_FN(cnnc_winograd_out)(f, e, m, s);
                 CNNC_UNROLL
                 for (int r = 0; r < m; r++)
                     d[r][c] = f[r];
@@ -162,7 +166,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
                 cnnc_vf above[4];
                 CNNC_UNROLL
                 for (int r = 0; r < m; r++) {
-                    CNNC_FN(cnnc_winograd_out)(f, d[r], m);
+                    CNNC_FN(cnnc_winograd_out)(f, d[r], m, s);
                     CNNC_UNROLL
                     for (int c = 0; c < m; c++) {
                         f[c] = CNNC_FN(cnnc_epilogue)(&k->ep, CNNC_VADD(f[c], b), &here, r * k->add.h + c * CNNC_B, 0);
@@ -179,7 +183,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
                 float tile[4 * 4 * CNNC_VL];
                 CNNC_UNROLL
                 for (int r = 0; r < m; r++) {
-                    CNNC_FN(cnnc_winograd_out)(f, d[r], m);
+                    CNNC_FN(cnnc_winograd_out)(f, d[r], m, s);
                     CNNC_UNROLL
                     for (int c = 0; c < m; c++)
                         CNNC_VSTORE(tile + (r * m + c) * CNNC_VL, CNNC_VADD(f[c], b));
@@ -305,7 +309,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_any)(const struct cnnc_conv *k, const voi
     const long vectors = cnnc_blocks(k->oc) * CNNC_VPB / NV, on = NV > CNNC_VPB ? NV / CNNC_VPB : 1;
     const float *x = (const float *)in[0], *w = (const float *)in[1], *bias = (const float *)in[2];
     const struct cnnc_stage_args args = cnnc_stage_args(&k->ep, in, 3);
-    float *V = (float *)t.scratch, *M = V + (m + 2) * (m + 2) * cnnc_winograd_position(cnnc_blocks(k->ic), TB), *y = (float *)out[0];
+    float *V = (float *)t.scratch, *M = V + cnnc_winograd_points(k) * cnnc_winograd_position(cnnc_blocks(k->ic), TB), *y = (float *)out[0];
     float *U = M + 36 * cnnc_winograd_position(on, TB); /* raw: M is one strip's */
     long first, last;
     cnnc_split(blocks * vectors, t, &first, &last);

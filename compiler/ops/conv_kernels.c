@@ -239,18 +239,21 @@ static void depthwise_prepare(struct graph *g, struct node *n, const struct targ
 
 /* ---- Winograd --------------------------------------------------------------------------------------------------- */
 
-static bool winograd_match(const struct node *n, const struct target *t)
+static bool square_match(const struct node *n, const struct target *t, int side)
 {
     struct cnnc_conv c;
     if (!t->winograd || !is_convolution(n, t) || n->in[0]->rank != 4 || attr_i(n, "group") != 1)
         return false;
     conv_fill(n, &c, t);
-    return c.kh == 3 && c.kw == 3 && c.sh == 1 && c.sw == 1 && c.dh == 1 && c.dw == 1 && c.ic >= 16 && c.oc >= 16 &&
+    return c.kh == side && c.kw == side && c.sh == 1 && c.sw == 1 && c.dh == 1 && c.dw == 1 && c.ic >= 16 && c.oc >= 16 &&
            c.oh > 1 && c.ow > 1;
 }
 
+static bool winograd_match(const struct node *n, const struct target *t) { return square_match(n, t, 3); }
+
 /* Not in training, where the rounding of every step adds to the next one's. */
 static bool winograd4_match(const struct node *n, const struct target *t) { return !t->train && winograd_match(n, t); }
+static bool winograd25_match(const struct node *n, const struct target *t) { return !t->train && square_match(n, t, 5); }
 
 /* The product runs at the direct kernel's speed; each transform moves its tiles through the cache once; weights larger than the
  * cache arrive at the memory's speed. */
@@ -260,7 +263,7 @@ static double winograd_cost(const struct node *n, const struct target *t, int m)
     conv_fill(n, &c, t);
     c.winograd = m;
     cnnc_winograd_plan(&c);
-    const double s = (m + 2) * (m + 2), tiles = (double)c.n * ((c.oh + m - 1) / m) * ((c.ow + m - 1) / m);
+    const double s = cnnc_winograd_points(&c), tiles = (double)c.n * ((c.oh + m - 1) / m) * ((c.ow + m - 1) / m);
     const double ic = c.ic, oc = (double)blocks_of(c.oc, t), weights = s * ic * oc * 4;
     return 1e-6 + tiles * ic * oc * s / 55e9 + tiles * s * (ic + oc) * 4 / 25e9 + weights / (weights > 4e6 ? 12e9 : 60e9);
 }
@@ -298,8 +301,10 @@ static void winograd2_fill(const struct node *n, void *g, const struct target *t
 static void winograd4_fill(const struct node *n, void *g, const struct target *t) { winograd_fill(n, g, t, 4); }
 static double winograd2_weights(const struct node *n) { return (double)tensor_count(n->in[1]) * 16 / 9; }
 static double winograd4_weights(const struct node *n) { return (double)tensor_count(n->in[1]) * 4; }
-/* Measured over normal data and weights. F(2x2) is no worse than a direct sum. */
+static double winograd25_weights(const struct node *n) { return (double)tensor_count(n->in[1]) * 36 / 25; }
+/* Measured over normal data and weights. F(2x2, 3x3) is no worse than a direct sum. */
 static double winograd4_error(const struct node *n) { return 8e-8 * sqrt((double)n->in[1]->dim[1]); }
+static double winograd25_error(const struct node *n) { return 8e-8 * sqrt((double)n->in[1]->dim[1]); }
 static size_t winograd_scratch(const void *geometry) { return cnnc_winograd_scratch(geometry); }
 static void winograd2_prepare(struct graph *g, struct node *n, const struct target *t)
 {
@@ -411,6 +416,7 @@ static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g,
 #define POOLS .geometry = &pool_geometry, .pools = true
 #define F4 .algorithm = "F(4x4, 3x3)", .error = winograd4_error, .arithmetic = 36.0 / 144, .part = "conv_winograd.h"
 #define F2 .algorithm = "F(2x2, 3x3)", .arithmetic = 16.0 / 36, .part = "conv_winograd.h"
+#define F25 .algorithm = "F(2x2, 5x5)", .error = winograd25_error, .arithmetic = 36.0 / 100, .part = "conv_winograd.h"
 #define DIRECT                                                                                                          \
     {.name = "conv_direct", .part = "conv_direct.h", .geometry = &conv_geometry, BLOCKED, .match = direct_match,        \
      .cost = direct_cost, .halo = padding_halo, .prepare = direct_prepare, .fill = conv_fill}
@@ -423,6 +429,9 @@ static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g,
 #define WINOGRAD2                                                                                                       \
     {.name = "conv_winograd", F2, .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd2_cost, \
      .weights = winograd2_weights, .prepare = winograd2_prepare, .fill = winograd2_fill, .scratch = winograd_scratch}
+#define WINOGRAD25                                                                                                      \
+    {.name = "conv_winograd", F25, .geometry = &conv_geometry, BLOCKED, .match = winograd25_match, .cost = winograd2_cost, \
+     .weights = winograd25_weights, .prepare = winograd2_prepare, .fill = winograd2_fill, .scratch = winograd_scratch}
 #define DEPTHWISE                                                                                                       \
     {.name = "depthwise", .part = "depthwise.h", .geometry = &conv_geometry, BLOCKED, .match = depthwise_match,         \
      .cost = depthwise_cost, .halo = padding_halo, .prepare = depthwise_prepare, .fill = depthwise_fill}
@@ -430,7 +439,7 @@ static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g,
 
 const struct kernel conv_kernels[CONV_KERNELS] = {
     TRAIN(32), TRAIN(64),
-    DIRECT, FIRST, WINOGRAD4, WINOGRAD2,
+    DIRECT, FIRST, WINOGRAD4, WINOGRAD2, WINOGRAD25,
     {.name = "conv_winograd_pool", F4, POOLS, BLOCKED, .match = winograd_pool_match, .cost = winograd4_cost, .weights = winograd4_weights,
      .prepare = winograd4_prepare, .fill = winograd4_pool_fill, .scratch = winograd_pool_scratch},
     {.name = "conv_winograd_pool", F2, POOLS, BLOCKED, .match = winograd_pool_match, .cost = winograd2_cost, .weights = winograd2_weights,

@@ -27,7 +27,7 @@ BOTH(three_add, 3, 1, ADD_TANH)
     static void name(const struct cnnc_conv_pool *g, const void *const in[], void *const out[], struct cnnc_thread t) \
     {                                                                                                                \
         struct cnnc_conv_pool k = *g;                                                                                \
-        k.c.winograd = M, k.c.tile_w = 3, k.c.tile_ocb = 1;                                                          \
+        k.c.winograd = M, k.c.kh = 3, k.c.tile_w = 3, k.c.tile_ocb = 1;                                              \
         k.c.ep = (struct cnnc_epilogue)EP;                                                                           \
         CNNC_FN(cnnc_conv_winograd_pool)(&k, in, out, t);                                                            \
     }

@@ -15,7 +15,7 @@ static void CNNC_FN(direct)(const struct cnnc_conv *g, const void *const in[], v
 static void CNNC_FN(winograd)(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)
 {
     struct cnnc_conv k = *g;
-    k.winograd = 4, k.tile_w = 49, k.tile_ocb = 2, k.ic_tail = 0, k.ep.n = 0;
+    k.winograd = 4, k.kh = 3, k.tile_w = 49, k.tile_ocb = 2, k.ic_tail = 0, k.ep.n = 0;
     CNNC_FN(cnnc_conv_winograd)(&k, in, out, t);
 }
 #include "simd_end.h"

@@ -171,7 +171,7 @@ DEPTHWISE(dw5w14, 5, 1, 14, 0)
     static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)      \
     {                                                                                                                 \
         struct cnnc_conv k = *g;                                                                                      \
-        k.winograd = M, k.tile_w = W, k.tile_ocb = OCB, k.ic_tail = 0;                                                \
+        k.winograd = M, k.kh = 3, k.tile_w = W, k.tile_ocb = OCB, k.ic_tail = 0;                                    \
         k.ep = (struct cnnc_epilogue)RELU;                                                                            \
         CNNC_FN(cnnc_conv_winograd)(&k, in, out, t);                                                                  \
     }
@@ -187,7 +187,7 @@ WINOGRAD(f2w16, 2, 16, 2)
     static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)      \
     {                                                                                                                 \
         struct cnnc_conv k = *g;                                                                                      \
-        k.winograd = 4, k.tile_w = W, k.tile_ocb = OCB, k.ic_tail = 0;                                                \
+        k.winograd = 4, k.kh = 3, k.tile_w = W, k.tile_ocb = OCB, k.ic_tail = 0;                                    \
         k.ep = (struct cnnc_epilogue)RELU;                                                                            \
         CNNC_FN(cnnc_conv_winograd_raw)(&k, in, out, t);                                                              \
     }
