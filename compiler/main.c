@@ -55,7 +55,7 @@ static const struct target targets[] = {
 
 enum {
     OPT_WEIGHTS = 256, OPT_WEIGHTS_IN, OPT_SEED, OPT_TARGET, OPT_BATCH, OPT_DUMP, OPT_NO_FUSE, OPT_NAME, OPT_DIM, OPT_INPUT_SHAPE,
-    OPT_FIX_INPUT, OPT_VERIFY, OPT_TOLERANCE, OPT_HELP_OPS, OPT_CONST, OPT_EMIT, OPT_REPLACE, OPT_INSERT, OPT_INIT_MISSING,
+    OPT_FIX_INPUT, OPT_MAX_ROUNDS, OPT_VERIFY, OPT_TOLERANCE, OPT_HELP_OPS, OPT_CONST, OPT_EMIT, OPT_REPLACE, OPT_INSERT, OPT_INIT_MISSING,
     OPT_DISPATCH, OPT_WEIGHTS_DTYPE,
     OPT_TRAIN, OPT_DISTRIBUTED, OPT_SYNC_BN, OPT_REAL, OPT_REPORT, OPT_KEEP, OPT_SELFTEST, OPT_RUNTIME, OPT_BENCH, OPT_TUNE, OPT_MAX_ERROR,
     OPT_OPTIMIZER, OPT_LR, OPT_LOSS, OPT_SCHEDULE, OPT_SET, OPT_FREEZE, OPT_RECOMPUTE /* settings of training */
@@ -75,6 +75,7 @@ static const struct argp_option option_table[] = {
     {"dim", OPT_DIM, "N=SIZE", 0, "ONNX: the size of a symbolic dimension (default of the batch: 1)", 0},
     {"input-shape", OPT_INPUT_SHAPE, "INPUT=1,3,224,224", 0, "ONNX: the shape of an input", 0},
     {"fix-input", OPT_FIX_INPUT, "INPUT=FILE", 0, "ONNX: an input becomes the constant that a .pb or .npy file holds", 0},
+    {"max-rounds", OPT_MAX_ROUNDS, "N", 0, "ONNX: no Loop has more rounds; what it collects needs room for so many", 0},
     {"tolerance", OPT_TOLERANCE, "X", 0, "--verify: accept absolute errors up to this, too", 0},
     {"verify", OPT_VERIFY, "FOLDER", 0, "compile, build with $CC and $CFLAGS, run on FOLDER/input_0.pb (or .npy) ..., compare with output_0.pb ...", 0},
     {"bench", OPT_BENCH, "text|json", OPTION_ARG_OPTIONAL, "build with $CC and $CFLAGS, run, print each layer's time and how near it comes to what the machine can do", 0},
@@ -252,6 +253,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_FIX_INPUT:
         if (!import_add_fix(&import_options, arg, err))
             argp_error(state, "--fix-input: %s", err);
+        return 0;
+    case OPT_MAX_ROUNDS:
+        import_options.max_rounds = strtoll(arg, &end, 10);
+        if (end == arg || *end || import_options.max_rounds < 1 || import_options.max_rounds > INT32_MAX)
+            argp_error(state, "--max-rounds=%s: expected a number of at least 1", arg);
         return 0;
     case OPT_BATCH: {
         long n = strtol(arg, &end, 10);

@@ -154,6 +154,7 @@ struct op {
     /* Shapes, types, and the values of shape arithmetic; checks everything. False: an error was reported. */
     bool (*infer)(struct graph *g, struct node *n);
     void (*cost)(const struct node *n, struct cost *c);
+    int64_t (*spare)(const struct node *n); /* OP_CONTROL: bytes that it needs in the run beside its subgraphs' values; NULL: none */
     /* canonicalise: puts simpler nodes in the place of this one (Mean of three: two Adds and a Div) and removes it. True
      * if it did. NULL: every node of this operator is one that kernels know. */
     bool (*expand)(struct graph *g, struct node *n);

@@ -57,8 +57,8 @@ static void free_stored(struct stored *s)
 /* What the trial says about the inputs on top of the user's own options. */
 static struct import_options options_for(const struct trial *t)
 {
-    struct import_options io = { 0 };
     const struct import_options *user = t->o->import;
+    struct import_options io = { .max_rounds = user->max_rounds };
     for (int i = 0; i < user->dims; i++) {
         struct import_dim d = { xstrdup(user->dim[i].name), user->dim[i].value };
         VEC_PUSH(io.dim, io.dims, d);

@@ -23,6 +23,7 @@ struct import_options {
         const char *file;
     } *fix;
     int fixes;
+    int64_t max_rounds; /* --max-rounds: of a Loop; 0: any number */
 };
 
 /* The options' texts, "N=1" and so on: one more entry, or a sentence in err and false. */

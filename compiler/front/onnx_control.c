@@ -1,5 +1,5 @@
-/* Control flow, as far as the compiler can see through it: If with a known condition is its branch, Loop with a known number of rounds and Scan
- * are unrolled. What is left becomes a node with subgraphs (onnx_body.c). */
+/* Control flow, as far as the compiler can see through it: If with a known condition is its branch, Loop and Scan with few rounds, whose number is
+ * known, are written out. What is left becomes a node with subgraphs (onnx_run.c). */
 #include "onnx_import.h"
 
 #include <stdlib.h>
@@ -86,60 +86,122 @@ struct tensor *known_scalar(struct scope *s, enum dtype type, const void *v)
     return tensor_const(s->g, name_in(s, "scalar"), type, 0, NULL, v);
 }
 
-static bool import_loop(struct scope *s, struct raw *r)
+enum course { DONE, FAILED, OPEN }; /* OPEN: too many rounds, or another one depends on data */
+
+/* A Loop written out, if it has at most so many rounds. */
+static enum course unroll(struct scope *s, struct raw *r, const Onnx__GraphProto *body, int64_t limit, bool go, int64_t most)
 {
-    const Onnx__GraphProto *body = raw_graph(s, r, "body");
-    int64_t limit = INT64_MAX, round = 0;
-    bool go = true, ok = true;
-    int vars = r->nin - 2, scans;
-    if (!body)
-        return false;
-    if (vars < 0 || body->n_input != (size_t)r->nin || body->n_output < (size_t)vars + 1)
-        return raw_error(s, r, "its body has %zu inputs and %zu outputs for %d operands", body->n_input, body->n_output, r->nin);
-    scans = (int)body->n_output - 1 - vars;
-    if (r->in[0] && !known_int(raw_in(r, 0), &limit))
-        return raw_error(s, r, "the number of rounds is not known when compiling (--fix-input may give it)");
-    if (r->in[1] && !known_bool(raw_in(r, 1), &go))
-        return raw_error(s, r, "the condition is not known when compiling (--fix-input may give it)");
+    int vars = r->nin - 2, scans = (int)body->n_output - 1 - vars;
+    int64_t round = 0;
+    enum course course = go && limit > most ? OPEN : DONE;
     struct value **in = xcalloc((size_t)r->nin, sizeof *in), **out = xcalloc(body->n_output, sizeof *out);
     struct tensor ***kept = xcalloc((size_t)scans + 1, sizeof *kept);
     memcpy(in, r->in, sizeof *in * (size_t)r->nin);
-    for (; round < limit && go && ok; round++) {
+    for (; round < limit && go && course == DONE; round++) {
         uint8_t yes = 1;
-        if (round == MAX_ROUNDS) {
-            ok = raw_error(s, r, "more than %d rounds", MAX_ROUNDS);
+        if (round == most) {
+            course = OPEN;
             break;
         }
         in[0] = value_of(s, known_scalar(s, DT_I64, &round));
         in[1] = value_of(s, known_scalar(s, DT_BOOL, &yes));
-        ok = inline_graph(s, body, raw_part(s, r, arena_printf(s->im->arena, "%lld", (long long)round)), raw_where(s, r), in, r->nin, out, (int)body->n_output);
-        if (ok && !known_bool(out[0]->t, &go))
-            ok = raw_error(s, r, "whether there is another round after round %lld depends on data", (long long)round);
-        for (int i = 0; i < vars && ok; i++)
+        if (!inline_graph(s, body, raw_part(s, r, arena_printf(s->im->arena, "%lld", (long long)round)), raw_where(s, r), in, r->nin, out, (int)body->n_output))
+            course = FAILED;
+        else if (!known_bool(out[0]->t, &go))
+            course = OPEN;
+        for (int i = 0; i < vars && course == DONE; i++)
             in[2 + i] = out[1 + i];
-        for (int i = 0; i < scans && ok; i++) {
+        for (int i = 0; i < scans && course == DONE; i++) {
             int n = (int)round;
-            if (!out[1 + vars + i]->t)
-                ok = raw_error(s, r, "a sequence or an optional cannot be a scan output");
-            else
+            if (out[1 + vars + i]->t)
                 VEC_PUSH(kept[i], n, out[1 + vars + i]->t);
+            else if (!raw_error(s, r, "a sequence or an optional cannot be a scan output"))
+                course = FAILED;
         }
     }
-    for (int i = 0; i < r->nout && ok; i++) {
+    if (course == DONE && round == 0 && scans) /* the outputs' shapes: the subgraph knows them */
+        course = OPEN;
+    for (int i = 0; i < r->nout && course == DONE; i++) {
         struct tensor *t = NULL;
         if (i < vars)
             raw_define(s, r, i, in[2 + i]);
-        else if (i - vars < scans && *r->out[i]) {
-            t = stack_rounds(s, r, kept[i - vars], (int)round, 0);
-            ok = t && raw_define(s, r, i, value_of(s, t));
-        }
+        else if (i - vars < scans && *r->out[i] && !((t = stack_rounds(s, r, kept[i - vars], (int)round, 0)) && raw_define(s, r, i, value_of(s, t))))
+            course = FAILED;
     }
     for (int i = 0; i < scans; i++)
         free(kept[i]);
     free(kept);
     free(in);
     free(out);
+    return course;
+}
+
+/* So many rounds are written out rather than repeated: few, of small subgraphs. */
+static int64_t few(const Onnx__GraphProto *body)
+{
+    enum { ROUNDS = 16, NODES = 512 };
+    return MAX(1, MIN(ROUNDS, NODES / (int64_t)MAX(1, body->n_node)));
+}
+
+/* Where the import stands, to go back there. */
+struct mark {
+    int nodes;
+    long budget;
+    struct diag diag;
+};
+
+static struct mark mark(struct scope *s) { return (struct mark){ s->g->nodes, s->im->budget, *s->im->diag }; }
+
+static void undo(struct scope *s, const struct mark *m)
+{
+    while (s->g->nodes > m->nodes)
+        node_remove(s->g, s->g->node[s->g->nodes - 1]);
+    s->im->budget = m->budget;
+}
+
+/* Tries what may fail without a word: then all is as before. */
+static bool quietly(struct scope *s, bool (*run)(struct scope *, struct raw *, void *), struct raw *r, void *arg)
+{
+    struct mark before = mark(s);
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *nobody = open_memstream(&text, &bytes);
+    *s->im->diag = (struct diag){ .out = nobody };
+    const bool ok = run(s, r, arg);
+    *s->im->diag = before.diag;
+    fclose(nobody);
+    free(text);
+    if (!ok)
+        undo(s, &before);
     return ok;
+}
+
+static bool loop_again(struct scope *s, struct raw *r, void *body) { return run_loop(s, r, body); }
+
+static bool import_loop(struct scope *s, struct raw *r)
+{
+    const Onnx__GraphProto *body = raw_graph(s, r, "body");
+    int64_t limit = INT64_MAX;
+    bool go = true;
+    int vars = r->nin - 2;
+    if (!body)
+        return false;
+    if (vars < 0 || body->n_input != (size_t)r->nin || body->n_output < (size_t)vars + 1 || (size_t)r->nout > body->n_output - 1)
+        return raw_error(s, r, "its body has %zu inputs and %zu outputs for %d operands and %d results", body->n_input, body->n_output, r->nin, r->nout);
+    if ((r->in[0] && !known_int(raw_in(r, 0), &limit)) || (r->in[1] && !known_bool(raw_in(r, 1), &go)))
+        return run_loop(s, r, body);
+    struct mark before = mark(s);
+    enum course course = unroll(s, r, body, limit, go, few(body));
+    if (course != OPEN)
+        return course == DONE;
+    undo(s, &before);
+    if (quietly(s, loop_again, r, (void *)(uintptr_t)body))
+        return true;
+    /* what a round gives the next may have another shape each time */
+    course = limit > few(body) && limit <= MAX_ROUNDS ? unroll(s, r, body, limit, go, MAX_ROUNDS) : OPEN;
+    if (course == OPEN)
+        undo(s, &before);
+    return course == OPEN ? run_loop(s, r, body) : course == DONE;
 }
 
 static struct tensor *slice_at(struct scope *s, struct raw *r, struct tensor *t, int64_t axis, int64_t i)
@@ -236,6 +298,32 @@ static bool scan_batches(struct scope *s, struct raw *r, const Onnx__GraphProto 
     return ok;
 }
 
+struct scan_call {
+    const Onnx__GraphProto *body;
+    int states, nin;
+    struct tensor **in;
+};
+
+static bool scan_again(struct scope *s, struct raw *r, void *arg)
+{
+    const struct scan_call *c = arg;
+    return run_scan(s, r, c->body, c->states, c->in, c->nin);
+}
+
+/* Long enough to be repeated, and all axes are there. */
+static bool is_long(struct raw *r, const struct scan_call *c)
+{
+    int64_t length = 0;
+    for (int i = c->states; i < c->nin; i++) {
+        int64_t axis = raw_int_at(r, "scan_input_axes", i - c->states);
+        axis += axis < 0 ? c->in[i]->rank : 0;
+        if (axis < 0 || axis >= c->in[i]->rank)
+            return false;
+        length = c->in[i]->dim[axis];
+    }
+    return length == 0 || length > few(c->body);
+}
+
 static bool import_scan(struct scope *s, struct raw *r)
 {
     const Onnx__GraphProto *body = raw_graph(s, r, "body");
@@ -253,6 +341,12 @@ static bool import_scan(struct scope *s, struct raw *r)
         in[i] = raw_in(r, i + first);
         if (!in[i] || in[i]->rank < 0)
             ok = raw_error(s, r, "operand %d is missing, or its shape is not known", i);
+    }
+    struct scan_call call = { body, nin - (int)scans, nin, in };
+    if (ok && !first && is_long(r, &call) && quietly(s, scan_again, r, &call)) {
+        free(in);
+        free(out);
+        return true;
     }
     ok = ok && (first ? scan_batches(s, r, body, nin - (int)scans, in, nin, out) : scan(s, r, body, nin - (int)scans, in, nin, out, ""));
     for (int i = 0; i < r->nout && ok; i++)

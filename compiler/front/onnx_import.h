@@ -5,7 +5,7 @@
  *     onnx_node.c     one node: attributes by the operator table
  *     onnx_rewrites.c what older opsets said differently
  *     onnx_control.c  If, Loop and Scan, as far as they are known now
- *     onnx_body.c     and as nodes that own subgraphs
+ *     onnx_run.c      and as nodes that own subgraphs, which onnx_body.c imports
  *     onnx_sequence.c sequences and optionals */
 #ifndef CNNC_ONNX_IMPORT_H
 #define CNNC_ONNX_IMPORT_H
@@ -124,11 +124,22 @@ bool known_int(const struct tensor *t, int64_t *v);
 /* onnx_rewrites.c */
 bool rewrite_raw(struct scope *s, struct raw *r);
 
-/* onnx_body.c: nodes whose course is known in the run only own their subgraphs; all they read of the graph around them becomes inputs of the node. */
+/* onnx_body.c: a subgraph as a graph of its own. begin; its inputs; its nodes, whose results go to out[]; what it gives out; end, which hands it to the
+ * node, or drop. All bodies of a node share the captures, whose outer tensors are then the node's last inputs. */
+void body_begin(struct scope *s, struct scope *outer, struct captures *captures, const char *prefix, const char *where);
+struct tensor *body_input(struct scope *s, const Onnx__ValueInfoProto *formal, enum dtype dtype, int rank, const int64_t *dim);
+bool body_nodes(struct scope *s, const Onnx__GraphProto *body, struct tensor **out);
+bool body_output(struct scope *s, struct tensor *t);
+void body_end(struct scope *s, struct node *n, int b);
+void body_drop(struct scope *s);
 struct value *capture_value(struct scope *s, const char *name, struct value *v);
-bool run_if(struct scope *s, struct raw *r, const Onnx__GraphProto *const branch[2]); /* then, else */
 
-/* onnx_control.c, also for onnx_sequence.c and onnx_body.c. */
+/* onnx_run.c: nodes that own their subgraphs. */
+bool run_if(struct scope *s, struct raw *r, const Onnx__GraphProto *const branch[2]); /* then, else */
+bool run_loop(struct scope *s, struct raw *r, const Onnx__GraphProto *body);
+bool run_scan(struct scope *s, struct raw *r, const Onnx__GraphProto *body, int states, struct tensor **in, int nin);
+
+/* onnx_control.c, also for onnx_sequence.c and onnx_run.c. */
 bool raw_is(const struct raw *r, const char *op);
 const Onnx__GraphProto *raw_graph(struct scope *s, struct raw *r, const char *name); /* an attribute; NULL: an error was reported */
 int64_t raw_int(const struct raw *r, const char *name, int64_t otherwise);

@@ -6,15 +6,16 @@
 
 #include <string.h>
 
-bool infer_subgraph(struct graph *g, struct node *n, int b, int first_input, int first)
+bool infer_subgraph(struct graph *g, struct node *n, int b, int own, int sliced)
 {
     struct graph *body = n->body[b];
-    if (!body || body->inputs - first_input != n->nin - first)
+    const int parts = n->nin - n->captures - sliced;
+    if (!body || body->inputs > n->nin || body->inputs < own + n->captures + sliced)
         return node_error(g, n, "it lacks a subgraph, or a value that this reads");
-    for (int i = first; i < n->nin; i++) {
-        struct tensor *t = body->input[first_input + i - first];
-        t->dtype = n->in[i]->dtype;
-        tensor_set_shape(t, n->in[i]->rank, n->in[i]->dim);
+    for (int i = n->nin - 1, k = body->inputs - 1; k >= own; i--, k--) {
+        const int part = i >= parts && i < parts + sliced; /* of what is scanned */
+        body->input[k]->dtype = n->in[i]->dtype;
+        tensor_set_shape(body->input[k], n->in[i]->rank - part, n->in[i]->dim + part);
     }
     for (int i = 0; i < body->nodes; i++)
         if (!infer_node(body, body->node[i]))
@@ -30,7 +31,7 @@ static bool if_infer(struct graph *g, struct node *n)
     if (tensor_count(n->in[0]) != 1)
         return node_error(g, n, "the condition has %lld elements, expected 1", (long long)tensor_count(n->in[0]));
     for (int k = 0; k < 2; k++)
-        if (!infer_subgraph(g, n, k, 0, 1))
+        if (!infer_subgraph(g, n, k, 0, 0))
             return false;
     for (int i = 0; i < n->nout; i++) {
         const struct tensor *yes = i < n->body[0]->outputs ? n->body[0]->output[i] : NULL, *no = i < n->body[1]->outputs ? n->body[1]->output[i] : NULL;
@@ -44,7 +45,7 @@ static bool if_infer(struct graph *g, struct node *n)
     return true;
 }
 
-static void body_cost(const struct graph *g, struct cost *c)
+void subgraph_cost(const struct graph *g, struct cost *c)
 {
     for (int i = 0; i < g->nodes; i++) {
         struct cost one = {0};
@@ -60,13 +61,13 @@ static void if_cost(const struct node *n, struct cost *c)
 {
     struct cost branch[2] = {{0}};
     for (int b = 0; b < 2; b++) {
-        body_cost(n->body[b], &branch[b]);
+        subgraph_cost(n->body[b], &branch[b]);
         c->macs = MAX(c->macs, branch[b].macs);
         c->flops = MAX(c->flops, branch[b].flops);
     }
 }
 
-static double body_time(const struct graph *g)
+double subgraph_time(const struct graph *g)
 {
     double t = 0;
     for (int i = 0; i < g->nodes; i++)
@@ -76,7 +77,7 @@ static double body_time(const struct graph *g)
 
 static double if_time(const struct node *n, const struct target *target)
 {
-    const double a = body_time(n->body[0]), b = body_time(n->body[1]);
+    const double a = subgraph_time(n->body[0]), b = subgraph_time(n->body[1]);
     (void)target;
     return MAX(a, b);
 }

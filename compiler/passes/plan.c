@@ -110,6 +110,8 @@ static int64_t place(struct slot *slot, int n, int *order)
     return total;
 }
 
+static int64_t spare_bytes(const struct node *n) { return n->op->spare ? align_up(n->op->spare(n)) : 0; }
+
 /* What a node that owns subgraphs keeps in the arena while it runs: their values. One of an If's branches runs at a time. */
 static int64_t body_bytes(const struct node *n, int64_t *scratch)
 {
@@ -118,7 +120,7 @@ static int64_t body_bytes(const struct node *n, int64_t *scratch)
         most = MAX(most, n->body[b]->arena_bytes);
         *scratch = MAX(*scratch, n->body[b]->scratch_bytes);
     }
-    return align_up(most);
+    return spare_bytes(n) + align_up(most);
 }
 
 /* A subgraph was planned as if it had an arena of its own; this is where that begins. */
@@ -266,7 +268,7 @@ bool pass_plan(struct graph *g, struct options *o)
     plan_arena(g);
     for (int i = 0; i < g->nodes; i++)
         for (int b = 0; b < 2 && g->node[i]->body[b]; b++)
-            move_body(g->node[i]->body[b], g->node[i]->scratch_offset);
+            move_body(g->node[i]->body[b], g->node[i]->scratch_offset + spare_bytes(g->node[i]));
     g->weights_bytes = 0;
     if (!g->outer)
         plan_weights(g, &g->weights_bytes);

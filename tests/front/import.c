@@ -299,7 +299,7 @@ static void test_control(void)
     EXPECT(m, "Identity[] Add[3] Identity[] Add[3] Unsqueeze[1,3] Unsqueeze[1,3] Concat[2,3]");
     m->graph->n_initializer = 0;
     test_input(m->graph, "n", 7, 0);
-    EXPECT(m, "t.onnx: node 0 '' (Loop): error: the number of rounds is not known when compiling (--fix-input may give it)");
+    EXPECT(m, "t.onnx: node 0 '' (Loop): error: how many rounds there can be is not known when compiling, and so how large output 1 can be (--max-rounds=N says it)");
 }
 
 int main(void)
