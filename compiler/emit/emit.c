@@ -98,6 +98,7 @@ bool emit(struct graph *g, const struct train_graphs *graphs, const struct optio
     e.upper = upper;
     e.ctx = arena_printf(&e.arena, "%s_ctx", e.name);
     const char *header = with_ending(&e.arena, o->output, ".h"), *weights = with_ending(&e.arena, o->output, ".weights");
+    e.source = base_name(o->output);
     e.header = base_name(header);
     e.weights_in = o->weights_in;
     if (e.weights_in == WEIGHTS_AUTO)

@@ -13,7 +13,7 @@ struct emitter {
     const char *name;      /* prefix: a C identifier */
     const char *ctx;       /* the struct that its functions take: "lenet5_ctx" */
     const char *upper;     /* prefix of macros: the same in capitals */
-    const char *header;    /* name of the .h as the .c includes it */
+    const char *source, *header; /* names of the .c and of the .h as the .c includes it, without folder */
     const char *weights_file; /* name of the weights file, without folder; NULL: in the C text */
     enum weights_in weights_in;
     bool profiled;         /* its context has a place for the time of each step */

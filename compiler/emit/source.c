@@ -27,7 +27,7 @@ static void print_head(struct emitter *e, FILE *f)
             half_text(g, "; those of dense layers are rounded to "));
     fprintf(f,
             " *\n"
-            " * Compile: cc -O2 -march=native -c %s.c        (link with -lm; -fopenmp for threads)\n"
+            " * Compile: cc -O2 -march=native -c %s        (link with -lm; -fopenmp for threads)\n"
             " *     -DCNNC_SIMD=0         plain C11, no SIMDe\n"
             " *     -DCNNC_NO_SIMDE       the compiler's own intrinsics (x86, Arm)\n"
             " *     -DCNNC_FREESTANDING   without %s_open and %s_close: needs no operating system\n"
@@ -36,7 +36,7 @@ static void print_head(struct emitter *e, FILE *f)
             " * In this order: the runtime parts in use (0BSD%s), weights or their map, the kernels' instances, one function per\n"
             " * layer, %s_run_v, which reads like the network, and the set-up. This file belongs to whoever generated it; the runtime\n"
             " * parts ask for nothing: SPDX-License-Identifier: 0BSD */\n",
-            e->name, e->name, e->name, e->o->external_runtime ? "; they stand in " RUNTIME_HEADER : "", e->name);
+            e->source, e->name, e->name, e->o->external_runtime ? "; they stand in " RUNTIME_HEADER : "", e->name);
 }
 
 void print_share(struct emitter *e, FILE *f)
