@@ -33,6 +33,7 @@ void graph_free(struct graph *g)
     }
     free(g->node);
     free(g->tensor);
+    names_free(&g->named);
     free(g->input);
     free(g->output);
     for (int i = 0; i < g->references; i++)
@@ -47,14 +48,27 @@ void graph_free(struct graph *g)
     free(g);
 }
 
+/* Few tensors give their name away: the table mostly knows. */
+static bool is_taken(const struct graph *g, const char *name)
+{
+    const struct tensor *t = names_find(&g->named, name);
+    bool taken = t && strcmp(t->name, name) == 0;
+    for (int i = 0; i < g->tensors && t && !taken; i++)
+        taken = strcmp(g->tensor[i]->name, name) == 0;
+    return taken;
+}
+
+void tensor_rename(struct graph *g, struct tensor *t, const char *name)
+{
+    t->name = name;
+    names_set(&g->named, name, t);
+}
+
 const char *unique_name(struct graph *g, const char *wish)
 {
     const char *name = wish;
     for (int k = 2;; k++) {
-        bool taken = false;
-        for (int i = 0; i < g->tensors && !taken; i++)
-            taken = strcmp(g->tensor[i]->name, name) == 0;
-        if (!taken)
+        if (!is_taken(g, name))
             return name == wish ? arena_strdup(&g->arena, wish) : name;
         name = arena_printf(&g->arena, "%s_%d", wish, k);
     }
@@ -63,7 +77,7 @@ const char *unique_name(struct graph *g, const char *wish)
 struct tensor *tensor_new(struct graph *g, const char *name, enum tensor_kind kind, enum dtype dtype)
 {
     struct tensor *t = arena_alloc(&g->arena, sizeof *t);
-    t->name = arena_strdup(&g->arena, name ? name : "");
+    tensor_rename(g, t, arena_strdup(&g->arena, name ? name : ""));
     t->kind = kind;
     t->dtype = dtype;
     t->rank = -1;

@@ -9,6 +9,7 @@
 
 #include "diag.h"
 #include "dtype.h"
+#include "names.h"
 #include "util.h"
 
 #include "../runtime/conv.h" /* the stages of an epilogue */
@@ -161,6 +162,7 @@ struct graph {
     int nodes;
     struct tensor **tensor;
     int tensors;
+    struct names named; /* every name that a tensor ever got -> the last that got it */
     struct tensor **input;
     int inputs;
     struct tensor **output;
@@ -204,6 +206,7 @@ const char *shape_text(const struct tensor *t, char text[160]); /* "96x27x27" wi
 bool tensor_is_const(const struct tensor *t);    /* T_CONST or T_PARAM */
 bool tensor_ints(const struct tensor *t, int64_t *v, int max, int *n); /* known integers; false if not known */
 const char *unique_name(struct graph *g, const char *wish);
+void tensor_rename(struct graph *g, struct tensor *t, const char *name); /* the name is kept, not copied */
 
 /* Appends a node; its outputs are made by node_output. Names may be NULL: derived from the operator. */
 struct node *node_new(struct graph *g, const struct op *op, const char *name);

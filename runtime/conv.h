@@ -266,11 +266,11 @@ struct cnnc_conv_pool {
 /* The ring of rows: of one tile of channels, and of all channels beside the band. */
 CNNC_INLINE size_t cnnc_conv_direct_pool_scratch(const struct cnnc_conv_pool *g)
 {
-    return (size_t)cnnc_max(g->c.tile_ocb, 1) * (size_t)(g->pool_kh * g->c.ow) * CNNC_B * sizeof(float);
+    return (size_t)cnnc_max(g->c.tile_ocb, 1) * (size_t)g->pool_kh * (size_t)g->c.ow * CNNC_B * sizeof(float);
 }
 CNNC_INLINE size_t cnnc_conv_first_pool_scratch(const struct cnnc_conv_pool *g)
 {
-    return cnnc_conv_first_scratch(&g->c) + (size_t)cnnc_blocks(g->c.oc) * (size_t)(g->pool_kh * g->c.ow) * CNNC_B * sizeof(float);
+    return cnnc_conv_first_scratch(&g->c) + (size_t)cnnc_blocks(g->c.oc) * (size_t)g->pool_kh * (size_t)g->c.ow * CNNC_B * sizeof(float);
 }
 
 /* The rows of the convolution that pooled row p needs. */
@@ -288,7 +288,7 @@ CNNC_INLINE void cnnc_pool_needs(const struct cnnc_conv_pool *k, long p, long *r
 /* The band, `ring` rows of the convolution, their maxima, and a row of the output. */
 CNNC_INLINE size_t cnnc_conv_narrow_scratch(const struct cnnc_conv *g, int ring)
 {
-    return cnnc_conv_first_scratch(g) + (size_t)(CNNC_NARROW_SLACK + ((ring + 1) * g->oc + CNNC_B) * (g->ow + CNNC_NARROW_SLACK)) * sizeof(float);
+    return cnnc_conv_first_scratch(g) + (CNNC_NARROW_SLACK + ((size_t)(ring + 1) * (size_t)g->oc + CNNC_B) * ((size_t)g->ow + CNNC_NARROW_SLACK)) * sizeof(float);
 }
 
 /* ---- transposed ---- */

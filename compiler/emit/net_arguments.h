@@ -5,17 +5,15 @@
 #include "../front/safetensors.h"
 #include "../pass.h"
 
-struct names {
-    const char **of;      /* by tensor id; NULL: not printed yet */
-    const char **taken;
-    int n;
-};
-
 struct printer {
     struct graph *g;
     FILE *f;
     int64_t batch;
-    struct names names;
+    struct {
+        const char **of; /* by tensor id; NULL: not printed yet */
+        const char **taken;
+        int n;
+    } names;
     bool *known;          /* by tensor id: a constant, or computed from constants only; never printed as a layer */
     struct safetensor *weight;
     int weights;

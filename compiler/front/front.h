@@ -6,6 +6,7 @@
 
 /* A .net text. NULL: errors were reported to d. Every node is inferred; parameters have no data yet. */
 struct graph *read_net(const char *path, const struct options *o, struct diag *d);
+struct graph *read_net_text(const char *path, const char *text, size_t length, const struct options *o, struct diag *d);
 
 /* An ONNX file, its initialisers mapped and not copied: they live until onnx_close. NULL: errors were reported. */
 struct graph *read_onnx(const char *path, const struct options *o, struct diag *d);

@@ -38,18 +38,18 @@ static void name_result(struct net *net, struct tensor *t, const char *target, s
         return;
     if (!t->def) { /* w = parameter(4x4) */
         if (tensor_is_const(t) && name_is_free(g, full))
-            t->name = full;
+            tensor_rename(g, t, full);
         t->span = span;
         return;
     }
     struct node *taker = net->target_node;
     if (taker && taker != t->def && taker->nout > 0) /* conv1 = conv(...) |> relu: conv1 is what relu makes */
-        taker->out[0]->name = unique_name(g, arena_printf(&g->arena, "%s.%s", full, taker->op->net));
+        tensor_rename(g, taker->out[0], unique_name(g, arena_printf(&g->arena, "%s.%s", full, taker->op->net)));
     size_t n = strlen(full);
     if (!net->target_taken && net->unlabelled == t->def && strncmp(t->def->name, full, n) == 0 && t->def->name[n] == '.')
         t->def->name = layer_name(net, target, "", false);
     if (name_is_free(g, full))
-        t->name = full;
+        tensor_rename(g, t, full);
     t->span = span;
 }
 
@@ -125,11 +125,11 @@ static void add_output(struct net *net, struct tensor *t, const char *name, stru
     if (name && strcmp(t->name, name) != 0) {
         for (int i = 0; i < g->tensors; i++) /* an earlier x makes room for the x that the world sees */
             if (strcmp(g->tensor[i]->name, name) == 0 && g->tensor[i]->kind == T_VALUE && !g->tensor[i]->is_output) {
-                g->tensor[i]->name = unique_name(g, arena_printf(&g->arena, "%s.%s", name, g->tensor[i]->def ? g->tensor[i]->def->name : "x"));
+                tensor_rename(g, g->tensor[i], unique_name(g, arena_printf(&g->arena, "%s.%s", name, g->tensor[i]->def ? g->tensor[i]->def->name : "x")));
                 break;
             }
         if (name_is_free(g, name))
-            t->name = arena_strdup(&g->arena, name);
+            tensor_rename(g, t, arena_strdup(&g->arena, name));
     }
     t->is_output = true;
     VEC_PUSH(g->output, g->outputs, t);
@@ -447,7 +447,7 @@ static void check_whole(struct net *net, const struct source *source)
         diag_warning(net->d, order[n]->span, "'%s' is not used", order[n]->name);
 }
 
-static struct graph *read_text(struct diag *d, const char *path, const char *text, size_t length, const struct options *o)
+struct graph *read_net_text(const char *path, const char *text, size_t length, const struct options *o, struct diag *d)
 {
     struct graph *g = graph_new(d, "net");
     g->name = net_name_of_path(&g->arena, path);
@@ -492,7 +492,7 @@ struct graph *read_net(const char *path, const struct options *o, struct diag *d
         diag_error_at(d, path, "cannot be read: %s", strerror(errno));
         return NULL;
     }
-    struct graph *g = read_text(d, path, text, length, o);
+    struct graph *g = read_net_text(path, text, length, o, d);
     free(text);
     return g;
 }

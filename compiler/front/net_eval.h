@@ -77,7 +77,7 @@ struct net {
     struct scope *global, *scope;
     struct ast **blocks;
     int nblocks;
-    struct name_entry **names;  /* of layers, hashed */
+    struct wished **names;  /* of layers, hashed */
     int depth, calls;
     long steps;
     bool missing;               /* something was skipped after an error: unknown names prove nothing any more */

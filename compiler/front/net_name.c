@@ -4,22 +4,22 @@
 
 #include "net_eval.h"
 
-struct name_entry {
-    struct name_entry *next;
+struct wished {
+    struct wished *next;
     const char *name;
     bool back;
     int again; /* suffix of the next layer that wishes this name */
 };
 enum { NAME_BUCKETS = 4096 };
 
-static struct name_entry *entry(struct net *net, const char *name, bool *found)
+static struct wished *entry(struct net *net, const char *name, bool *found)
 {
     unsigned hash = 2166136261u;
     for (const char *p = name; *p; p++)
         hash = (hash ^ (unsigned char)*p) * 16777619u;
     if (!net->names)
         net->names = arena_alloc(net->arena, sizeof *net->names * NAME_BUCKETS);
-    struct name_entry **e = &net->names[hash % NAME_BUCKETS];
+    struct wished **e = &net->names[hash % NAME_BUCKETS];
     for (; *e; e = &(*e)->next)
         if (strcmp((*e)->name, name) == 0) {
             *found = !(*e)->back;
@@ -44,7 +44,7 @@ const char *layer_name(struct net *net, const char *label, const char *wish, boo
     }
     const char *name = arena_printf(&net->g->arena, "%s%s", net->scope->prefix, base);
     bool found;
-    struct name_entry *first = entry(net, name, &found);
+    struct wished *first = entry(net, name, &found);
     while (found) {
         name = arena_printf(&net->g->arena, "%s_%d", first->name, first->again++);
         entry(net, name, &found);

@@ -264,8 +264,8 @@ static bool input_shape(struct importer *im, const Onnx__ValueInfoProto *v, stru
     }
     int64_t count = 1;
     for (int i = 0; i < *rank; i++)
-        if (__builtin_mul_overflow(count, MAX(dim[i], 1), &count) || count > INT64_MAX / 64) {
-            diag_error_at(im->diag, where, "it is too large");
+        if (__builtin_mul_overflow(count, MAX(dim[i], 1), &count) || count > ELEMENTS_MAX) {
+            diag_error_at(im->diag, where, "it is too large: more than %d elements", ELEMENTS_MAX);
             return false;
         }
     return true;
@@ -365,7 +365,7 @@ static bool import_outputs(struct scope *s, const Onnx__GraphProto *graph)
             t = output_copy(s, t, name);
         if (!t)
             return false;
-        t->name = arena_strdup(s->im->arena, name);
+        tensor_rename(s->g, t, arena_strdup(s->im->arena, name));
         t->is_output = true;
         VEC_PUSH(s->g->output, s->g->outputs, t);
     }

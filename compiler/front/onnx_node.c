@@ -418,7 +418,7 @@ static bool import_constant(struct scope *s, struct raw *r)
         t = import_tensor(s, arena_printf(s->im->arena, "node %d '%s' (Constant): value", r->index, r->name), a->t);
         if (!t)
             return false;
-        t->name = name;
+        tensor_rename(s->g, t, name);
     } else if (has_name(a, "value_float") && a->has_f) {
         t = tensor_const(s->g, name, DT_F32, 0, NULL, &a->f);
     } else if (has_name(a, "value_int") && a->has_i) {

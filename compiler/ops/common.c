@@ -178,13 +178,15 @@ bool window_infer(struct graph *g, struct node *n, int axis, int spatial, int64_
         return attr_error(g, n, "dilations", "dilation %lld, expected at least 1%s", (long long)w->dilation, w->dilation < 1 ? "" : " and below 2^31");
     if (kernel < 1 || kernel > INT32_MAX)
         return node_error(g, n, "kernel size %lld, expected at least 1%s", (long long)kernel, kernel < 1 ? "" : " and below 2^31");
-    int64_t reach = w->dilation * (kernel - 1) + 1;
+    const int64_t reach = w->dilation * (kernel - 1) + 1;
+    if (reach > INT32_MAX)
+        return node_error(g, n, "a window of %lld elements is too large", (long long)reach);
     if (strncmp(mode, "SAME", 4) == 0) {
         w->out = (in + w->stride - 1) / w->stride;
         int64_t total = MAX(0, (w->out - 1) * w->stride + reach - in);
         w->before = strcmp(mode, "SAME_LOWER") == 0 ? total - total / 2 : total / 2;
         w->after = total - w->before;
-        return true;
+        return in + total <= INT32_MAX || node_error(g, n, "%lld elements, padding included, are too many", (long long)(in + total));
     }
     if (strcmp(mode, "VALID") != 0 && pads->set) {
         w->before = attr_at(n, "pads", axis, 0);
@@ -193,6 +195,8 @@ bool window_infer(struct graph *g, struct node *n, int axis, int spatial, int64_
     if (w->before < 0 || w->after < 0 || w->before > INT32_MAX || w->after > INT32_MAX)
         return attr_error(g, n, "pads", "padding %lld and %lld, expected at least 0", (long long)w->before,
                           (long long)w->after);
+    if (in + w->before + w->after > INT32_MAX)
+        return node_error(g, n, "%lld elements, padding included, are too many", (long long)(in + w->before + w->after));
     int64_t room = in + w->before + w->after - reach;
     if (room < 0) {
         char text[160];

@@ -97,12 +97,12 @@ static struct node *binary(struct graph *g, struct node *n, const struct op *op,
         const double a = scale[0] / scale[2], b = scale[1] / scale[2];
         int32_t *larger = a >= b ? first : second, *smaller = a >= b ? second : first;
         cnnc_multiplier(MAX(a, b), larger);
+        if (larger[1] < 1)
+            return NULL; /* beyond all bounds */
         smaller[0] = (int32_t)floor(ldexp(MIN(a, b), larger[1]) + 0.5);
         first[1] = larger[1];
         second[0] *= sign;
     }
-    if (first[1] < 1 && op != &op_q_mul)
-        return NULL; /* beyond all bounds */
     struct node *q = q_node(g, n, op, out->dtype, n->out[0]->rank, n->out[0]->dim);
     node_input(g, q, in[0].q);
     node_input(g, q, in[1].q);

@@ -13,7 +13,8 @@ static bool check_arity(struct graph *g, struct node *n)
             return node_error(g, n, "%d inputs, expected %d", given, n->op->min_in);
         return node_error(g, n, "%d inputs, expected %d to %d", given, n->op->min_in, n->op->max_in);
     }
-    for (int i = 0; i < n->op->min_in && !(n->op->flags & OP_INTERNAL); i++)
+    const int needed = n->op->max_in < 0 && !(n->op->flags & OP_CONTROL) ? given : n->op->min_in; /* one of several cannot be left out */
+    for (int i = 0; i < needed && !(n->op->flags & OP_INTERNAL); i++)
         if (!n->in[i])
             return node_error(g, n, "input %d is missing", i);
     if (n->nout < 1 || (n->nout > n->op->max_out && !(n->op->flags & OP_VARIADIC_OUT)))
@@ -50,7 +51,7 @@ static bool check_size(struct graph *g, const struct node *n, const struct tenso
     for (int k = 0; k < t->rank; k++) {
         if (t->dim[k] < 0)
             return node_error(g, n, "output '%s' has size %lld on axis %d", t->name, (long long)t->dim[k], k);
-        count *= (double)t->dim[k];
+        count *= MAX((double)t->dim[k], 1);
     }
     return count <= ELEMENTS_MAX || node_error(g, n, "%s has shape %s, %.0f elements, expected at most %d", result ? "the result" : t->name,
                                                shape_text(t, text), count, ELEMENTS_MAX);

@@ -88,7 +88,7 @@ static void convert_output(struct graph *g, int i)
     out->is_output = true;
     out->keep = t->keep;
     const char *name = t->name; /* the user's name goes with the output */
-    t->name = arena_printf(&g->arena, "%s.inner", name);
+    tensor_rename(g, t, arena_printf(&g->arena, "%s.inner", name));
     out->name = name;
     t->is_output = t->keep = false;
     for (int k = 0; k < g->outputs; k++)
