@@ -3,9 +3,17 @@
 
 #include <math.h>
 
+#include "../runtime/element.h"
+
 void *init_values(struct graph *g, const struct tensor *t)
 {
-    int64_t count = tensor_count(t);
+    const int64_t count = tensor_count(t);
+    if (t->dtype != DT_F32) { /* declared with a type: one value for all */
+        void *all = xmalloc_for((size_t)count, dtype_size(t->dtype), t->name);
+        for (int64_t i = 0; i < count; i++)
+            cnnc_put((int)t->dtype, all, i, t->init == INIT_ONE ? 1 : t->init == INIT_VALUE ? t->init_value : 0);
+        return all;
+    }
     float *v = xmalloc_for((size_t)count, sizeof *v, t->name);
     const uint64_t key = random_key(g->seed, t->name);
     switch (t->init) {

@@ -146,10 +146,11 @@ struct op {
     const char *body[2]; /* OP_CONTROL: the attributes of ONNX that hold the subgraphs */
     int min_in, max_in; /* tensors; max -1: any number. For .net only the first net_in are given by the user */
     int net_in;         /* .net: operands that are tensors; -1: any number (concat) */
+    const char *learned[4]; /* .net: names of the operands from net_in on, which `params` appends unless the user gives them: weight=W */
     int max_out;
     unsigned flags;
-    /* .net: after attributes are set and operands inferred, appends parameter tensors (conv's weight and bias), may insert
-     * nodes before it (flatten before dense). NULL: none. False: an error was reported. */
+    /* .net: after attributes are set and operands inferred, appends parameter tensors (conv's weight and bias; none where there are more
+     * operands than net_in: the user gave them), may insert nodes before it (flatten before dense). NULL: none. False: an error was reported. */
     bool (*params)(struct graph *g, struct node *n);
     /* Shapes, types, and the values of shape arithmetic; checks everything. False: an error was reported. */
     bool (*infer)(struct graph *g, struct node *n);

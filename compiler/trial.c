@@ -188,12 +188,12 @@ bool trial_write_program(struct trial *t, const char *name)
     return ok;
 }
 
-bool trial_build_and_run(struct trial *t)
+bool trial_build_and_run(struct trial *t, const char *out)
 {
     const char *dir = t->work.dir;
     char *weights = work_path(&t->work, "trial.weights"), *compiler = work_compiler("-O2 -march=native");
     char *build = xasprintf("%s -o %s/program %s/main.c -lm", compiler, dir, dir);
-    char *call = xasprintf("%s/program %s/in %s/out '%s'", dir, dir, dir, access(weights, F_OK) == 0 ? weights : "");
+    char *call = xasprintf("%s/program %s/in %s/%s '%s'", dir, dir, dir, out, access(weights, F_OK) == 0 ? weights : "");
     bool ok = work_run(&t->work, "building the generated program", build, NULL) && work_run(&t->work, "running the generated program", call, NULL);
     free(weights);
     free(compiler);
@@ -384,7 +384,7 @@ static bool try_it(struct trial *t)
         o->weights_in = constant_bytes(g) > 4096 ? WEIGHTS_FILE : WEIGHTS_C;
     bool ok = trial_write_inputs(t, g) && t->compile(g, o) && t->diag.errors == 0;
     graph_free(g);
-    ok = ok && trial_write_program(t, "verify.c") && trial_build_and_run(t);
+    ok = ok && trial_write_program(t, "verify.c") && trial_build_and_run(t, "out");
     if (ok)
         ok = trial_layers(t, compare_outputs(t, r, n));
     for (int i = 0; i < n; i++)

@@ -90,7 +90,7 @@ static bool compare_file(struct trial *t, const struct stage_file *s, const void
 
 static bool read_out(struct trial *t, char **data, const size_t *bytes, int n)
 {
-    char *path = work_path(&t->work, "out");
+    char *path = work_path(&t->work, "layers");
     FILE *f = fopen(path, "rb");
     bool ok = f != NULL;
     for (int i = 0; i < n && ok; i++) {
@@ -123,7 +123,7 @@ static bool compare_files(struct trial *t, bool *any, bool *named)
     for (int i = 0; i < n; i++)
         bytes[list[i].output] = list[i].result.shape.bytes;
     *any = n > 0;
-    bool ok = n == 0 || (t->compile(g, t->o) && t->diag.errors == 0 && trial_write_program(t, "verify.c") && trial_build_and_run(t) && read_out(t, data, bytes, outputs));
+    bool ok = n == 0 || (t->compile(g, t->o) && t->diag.errors == 0 && trial_write_program(t, "verify.c") && trial_build_and_run(t, "layers") && read_out(t, data, bytes, outputs));
     graph_free(g);
     for (int i = 0; i < n && ok; i++) {
         ok = compare_file(t, &list[i], data[list[i].output]);
@@ -165,9 +165,9 @@ static void ask_selftest(struct trial *t)
     t->o->selftest_files = NULL;
     graph_free(g);
     free(files);
-    if (!ok || !trial_write_program(t, "verify_layers.c") || !trial_build_and_run(t))
+    if (!ok || !trial_write_program(t, "verify_layers.c") || !trial_build_and_run(t, "layer"))
         return;
-    char *path = work_path(&t->work, "out"), *layer = read_file(path, NULL);
+    char *path = work_path(&t->work, "layer"), *layer = read_file(path, NULL);
     if (layer && *layer)
         printf("first layer that differs from the compiler's own evaluation of the network: '%s'\n", layer);
     else if (layer)

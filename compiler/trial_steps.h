@@ -42,7 +42,7 @@ bool trial_fail(struct trial *t, const char *where, const char *what);
 struct graph *trial_import(struct trial *t, struct diag *d);
 bool trial_write_inputs(struct trial *t, const struct graph *g); /* to the file `in` */
 bool trial_write_program(struct trial *t, const char *name);      /* main.c from compiler/program/; false: an error was reported */
-bool trial_build_and_run(struct trial *t);                       /* main.c, which takes `in`, `out` and the weights file */
+bool trial_build_and_run(struct trial *t, const char *out);   /* main.c, which takes `in`, the file to write and the weights file */
 /* Is an output near enough to the stored one, and by which rule? */
 bool trial_accepts(const struct trial *t, const struct result *r, const struct comparison *c, const char **why);
 

@@ -1,8 +1,9 @@
 /* --emit=net: a graph as .net text again, one line a layer, and its parameters as safetensors beside it.
  *
  * An operator's operands past those that .net gives (op->net_in) are either learned, and then have the names that the
- * operator gives its parameters, or they are values that .net writes as arguments: the AT_NET attributes, in the order in
- * which ONNX has them as inputs. */
+ * operator gives its parameters (op->learned), or they are values that .net writes as arguments: the AT_NET attributes, in the
+ * order in which ONNX has them as inputs. Where layers make what could be learned (weights behind a DequantizeLinear, which must
+ * not fold), it is given by name: conv(x, weight=w). */
 #include "net.h"
 
 #include "net_arguments.h"
@@ -11,14 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-    const char *onnx, *suffix[4];
-} learned[] = {
-    {"Conv", {"weight", "bias"}}, {"ConvTranspose", {"weight", "bias"}}, {"Gemm", {"weight", "bias"}},
-    {"BatchNormalization", {"weight", "bias", "running_mean", "running_var"}}, {"LayerNormalization", {"weight", "bias"}},
-    {"InstanceNormalization", {"weight", "bias"}}, {"GroupNormalization", {"weight", "bias"}}, {"RMSNormalization", {"weight"}},
-    {"PRelu", {"weight"}},
-};
+#include "../../runtime/element.h"
 
 bool net_cannot(struct printer *p, const struct node *n, const char *what)
 {
@@ -173,9 +167,12 @@ static bool table_value(const struct tensor *t, int64_t i, char text[32])
     case DT_F32: number(((const float *)t->data)[i], text); return isfinite(((const float *)t->data)[i]);
     case DT_F64: number(((const double *)t->data)[i], text); return isfinite(((const double *)t->data)[i]);
     case DT_I64: snprintf(text, 32, "%lld", (long long)((const int64_t *)t->data)[i]); return ((const int64_t *)t->data)[i] > INT64_MIN;
-    case DT_I32: snprintf(text, 32, "%ld", (long)((const int32_t *)t->data)[i]); return true;
     case DT_BOOL: strcpy(text, ((const uint8_t *)t->data)[i] ? "true" : "false"); return true;
-    default: return false;
+    default:
+        if (dtype_is_float(t->dtype) || t->dtype == DT_U64)
+            return false;
+        snprintf(text, 32, "%lld", (long long)cnnc_get_int((int)t->dtype, t->data, i));
+        return true;
     }
 }
 
@@ -197,20 +194,23 @@ static bool print_table(FILE *f, const struct tensor *t, int axis, int64_t *at)
     return ok;
 }
 
-enum { TABLE_MAX = 64 };
+/* Scales and zero points of many channels are no pleasure to read. */
+static int table_max(const struct node *n) { return n->op->flags & (OP_QUANTIZES | OP_DEQUANTIZES) ? 1 : 64; }
 
 /* An operand that no layer makes: small ones are written down, others are parameters that the weights file holds. */
 static bool print_constant(struct printer *p, const struct node *n, struct tensor *t)
 {
-    bool small = t->kind != T_PARAM && tensor_count(t) <= TABLE_MAX && tensor_count(t) > 0;
+    bool small = t->kind != T_PARAM && tensor_count(t) <= table_max(n) && tensor_count(t) > 0;
     char text[32];
     if (small && tensor_value(p->g, t) && table_value(t, 0, text)) {
         int64_t at = 0;
-        bool plain = t->dtype == DT_F32;
-        fputs("constant(", p->f);
+        const bool plain = t->dtype == DT_F32, number = plain && t->rank == 0 && !n->op->params;
+        fputs(number ? "" : "constant(", p->f);
         if (!print_table(p->f, t, 0, &at))
             return net_cannot(p, n, "a constant that is not finite");
-        fprintf(p->f, plain ? ")" : ", dtype=%s)", dtype_name(t->dtype));
+        if (!plain)
+            fprintf(p->f, ", dtype=%s", dtype_name(t->dtype));
+        fputs(number ? "" : ")", p->f);
         return true;
     }
     const char *name = name_of(p, t);
@@ -285,36 +285,42 @@ static bool print_layer(struct printer *p, struct node *n)
 {
     const struct op *op = n->op;
     int given = op->net_in < 0 ? n->nin : op->net_in;
-    const char *const *suffix = NULL;
+    while (n->nin > 0 && !n->in[n->nin - 1])
+        n->nin--;
+    const char *const *suffix = op->learned[0] && n->nin > given ? op->learned : NULL;
     if (!op->net)
         return net_cannot(p, n, "the language has no such layer");
-    for (size_t i = 0; i < COUNT(learned); i++)
-        if (strcmp(learned[i].onnx, op->onnx) == 0 && n->nin > given)
-            suffix = learned[i].suffix;
+    bool made = false; /* parameters that layers make */
+    for (int i = given; i < n->nin && suffix; i++)
+        made = made || (n->in[i] && !known(p, n->in[i]));
     bool literal = false, dense = strcmp(op->onnx, "Gemm") == 0 && suffix, turn = dense && !attr_i(n, "transB");
     for (int i = 0; i < op->nattrs; i++)
         literal = literal || (op->attrs[i].type == A_TENSOR && n->attr[i].set);
+    if (made && turn)
+        return net_cannot(p, n, "a matrix that a layer makes, rows and columns in the order of the inputs");
     if (dense && (attr_i(n, "transA") || attr_f(n, "alpha") != 1 || attr_f(n, "beta") != 1 || n->in[1]->dtype != DT_F32 ||
                   (input(n, 2) && tensor_count(n->in[2]) != n->out[0]->dim[1])))
         return net_cannot(p, n, "a matrix product that is not a dense layer");
     const bool slopes = suffix && op->flags & OP_ELEMENTWISE;
     enum form slope = AS_IT_IS;
-    if (slopes && !slope_form(p, n, &slope))
+    if (slopes && !made && !slope_form(p, n, &slope))
         return false;
-    if (suffix && !literal)
+    if (made)
+        ;
+    else if (suffix && !literal)
         net_arguments_from_weights(n);
     else if (strcmp(op->onnx, "Resize") == 0 ? !net_resize_arguments(p, n) : !literal && n->nin > given && !net_arguments_from_inputs(p, n, given))
         return false;
 
     if (!net_plane_pads(p, n))
         return false;
-    for (int i = 0; i < given && i < n->nin; i++) /* big constants first, on lines of their own */
+    for (int i = 0; i < (made ? n->nin : given) && i < n->nin; i++) /* big constants first, on lines of their own */
         if (n->in[i] && known(p, n->in[i]) && !p->names.of[n->in[i]->id] &&
-            (n->in[i]->kind == T_PARAM || tensor_count(n->in[i]) > TABLE_MAX)) {
+            (i >= given || n->in[i]->kind == T_PARAM || tensor_count(n->in[i]) > table_max(n))) {
             struct tensor *t = n->in[i];
             fprintf(p->f, "%s = parameter(", name_of(p, t));
             print_ints(p->f, t->dim, t->rank, false);
-            fprintf(p->f, t->kind == T_PARAM && t->trainable ? "" : ", trainable=false");
+            fprintf(p->f, t->kind == T_PARAM && t->trainable && dtype_is_float(t->dtype) ? "" : ", trainable=false");
             fprintf(p->f, t->dtype == DT_F32 ? ")\n" : ", dtype=%s)\n", dtype_name(t->dtype));
             if (!add_weight(p, t, name_of(p, t), AS_IT_IS))
                 return false;
@@ -326,7 +332,7 @@ static bool print_layer(struct printer *p, struct node *n)
     for (int i = 0; i < results; i++)
         fprintf(p->f, "%s%s", i ? ", " : "", n->out[i] ? name_of(p, n->out[i]) : arena_printf(&p->g->arena, "unused_%d_%d", n->id, i));
     fputs(" = ", p->f);
-    if (suffix && !literal) {
+    if (suffix && !literal && !made) {
         const char *label = label_of(p, n);
         if (strcmp(label, name_of(p, n->out[0])) != 0)
             fprintf(p->f, is_plain(label) ? "%s: " : "(\"%s\"): ", label);
@@ -351,6 +357,7 @@ static bool print_layer(struct printer *p, struct node *n)
         else if (!print_constant(p, n, n->in[i]))
             return false;
     }
+    positional = !made;
     for (int i = 0; i < op->nattrs; i++) {
         const struct attr_def *d = &op->attrs[i];
         const struct attr *a = &n->attr[i];
@@ -374,6 +381,9 @@ static bool print_layer(struct printer *p, struct node *n)
         if (!print_value(p, n, d, a))
             return false;
     }
+    for (int i = given; i < n->nin && made; i++)
+        if (n->in[i])
+            fprintf(p->f, ", %s=%s", suffix[i - given], name_of(p, n->in[i]));
     fputs(")\n", p->f);
     return true;
 }
@@ -404,7 +414,7 @@ static void find_known(struct printer *p)
         p->known[i] = tensor_is_const(g->tensor[i]);
     for (int i = 0; i < g->nodes; i++) {
         const struct node *n = g->node[i];
-        bool all = !(n->op->flags & (OP_CONTROL | OP_RANDOM)), learns = false;
+        bool all = !(n->op->flags & (OP_CONTROL | OP_RANDOM | OP_QUANTIZES | OP_DEQUANTIZES)), learns = false;
         for (int k = 0; k < n->nin; k++)
             if (n->in[k]) {
                 all = all && p->known[n->in[k]->id];

@@ -174,7 +174,7 @@ static bool set_attr(const struct slot *s)
         }
         return true;
     case A_TENSOR:
-        if (v->kind == V_TENSOR && tensor_is_const(v->t))
+        if (v->kind == V_TENSOR && v->t->kind == T_CONST)
             a->tensor = v->t;
         else if (v->kind == V_LIST || v->kind == V_INT || v->kind == V_FLOAT)
             a->tensor = value_constant(s->net, v, DT_F32, unique_name(g, arena_printf(&g->arena, "%s.%s", s->call->label, s->def->net)));
@@ -235,6 +235,26 @@ static bool add_operand(struct net *net, const struct call *c, struct node *n, c
     return true;
 }
 
+/* weight=W: a tensor in the place of what the layer would learn. *done: this is one (the table of a literal kernel is an attribute). */
+static bool give_learned(struct net *net, struct node *n, int index, const struct argument *a, bool *done)
+{
+    const struct op *op = n->op;
+    const bool table = index >= 0 && op->attrs[index].type == A_TENSOR && a->value.kind == V_TENSOR && a->value.t->kind == T_CONST;
+    *done = false;
+    for (int k = 0; k < (int)COUNT(op->learned) && op->learned[k] && a->value.kind == V_TENSOR && !table; k++)
+        if (strcmp(op->learned[k], a->name) == 0) {
+            *done = true;
+            while (n->nin <= op->net_in + k)
+                node_input(net->g, n, NULL);
+            if (n->in[op->net_in + k]) {
+                net_error(net, a->span, "%s: %s is given twice", op->net, a->name);
+                return false;
+            }
+            node_set_input(net->g, n, op->net_in + k, a->value.t);
+        }
+    return true;
+}
+
 static bool set_argument(struct net *net, const struct call *c, struct node *n, int index, const struct argument *a)
 {
     const struct attr_def *def = &n->op->attrs[index];
@@ -278,7 +298,11 @@ static bool match_arguments(struct net *net, struct call *c, struct node *n)
             continue;
         int index = -1;
         if (a->name) {
+            bool given;
             index = attr_index(op, a->name);
+            ok = give_learned(net, n, index, a, &given) && ok;
+            if (given)
+                continue;
             if (index < 0) {
                 net_error(net, a->name_span, "%s: there is no argument '%s'%s", c->name, a->name, near_attr(net, op, a->name));
                 ok = false;
@@ -299,7 +323,12 @@ static bool match_arguments(struct net *net, struct call *c, struct node *n)
         }
         ok = set_argument(net, c, n, index, a) && ok;
     }
-    for (int i = 0; i < op->nattrs && ok; i++)
+    const bool given = op->learned[0] && n->nin > op->net_in;
+    if (given && !n->in[op->net_in] && !(attr_index(op, op->learned[0]) >= 0 && n->attr[attr_index(op, op->learned[0])].set)) {
+        net_error(net, c->span, "%s: a layer that is given some of its parameters needs %s, too", c->name, op->learned[0]);
+        return false;
+    }
+    for (int i = 0; i < op->nattrs && ok && !given; i++)
         if (op->attrs[i].net && (op->attrs[i].flags & AT_REQUIRED) && !n->attr[i].set) {
             net_error(net, c->span, "%s: argument '%s' is missing: %s", c->name, op->attrs[i].net, op->attrs[i].doc);
             ok = false;

@@ -264,8 +264,8 @@ struct value eval_constant(struct net *net, struct call *c)
     if (type) {
         if (type->value.kind == V_STRING)
             dtype = dtype_named(type->value.s);
-        if (type->value.kind != V_STRING || (dtype != DT_F32 && dtype != DT_F64 && dtype != DT_I64 && dtype != DT_I32 && dtype != DT_BOOL)) {
-            net_error(net, type->span, "constant: expected float32, float64, int32, int64 or bool");
+        if (type->value.kind != V_STRING || (dtype != DT_F32 && dtype != DT_F64 && dtype != DT_BOOL && (dtype_is_float(dtype) || !dtype_size(dtype)))) {
+            net_error(net, type->span, "constant: expected float32, float64, bool or an integer type");
             return value_error();
         }
     }

@@ -4,6 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "../../runtime/element.h"
+#include "../ops/quantized.h"
+
 struct value value_error(void) { return (struct value){.kind = V_ERROR}; }
 struct value value_int(int64_t i, struct span span) { return (struct value){.kind = V_INT, .i = i, .span = span}; }
 struct value value_float(double f, struct span span) { return (struct value){.kind = V_FLOAT, .f = f, .span = span}; }
@@ -349,13 +352,19 @@ static void list_copy(const struct value *v, enum dtype dtype, void *data, int64
     int64_t k = (*at)++, integer = v->kind == V_FLOAT ? 0 : v->i;
     if (!value_number(v, &f))
         f = (double)v->i;
-    switch (dtype) {
-    case DT_I64: ((int64_t *)data)[k] = integer; break;
-    case DT_I32: ((int32_t *)data)[k] = (int32_t)integer; break;
-    case DT_F64: ((double *)data)[k] = f; break;
-    case DT_BOOL: ((uint8_t *)data)[k] = integer != 0; break;
-    default: ((float *)data)[k] = (float)f; break;
-    }
+    if (dtype_is_float(dtype))
+        cnnc_put((int)dtype, data, k, f);
+    else
+        cnnc_put_int((int)dtype, data, k, integer);
+}
+
+/* The first number in v that an integer type does not hold, or NULL. */
+static const struct value *outside(const struct value *v, double low, double high)
+{
+    const struct value *found = NULL;
+    for (int i = 0; v->kind == V_LIST && i < v->n && !found; i++)
+        found = outside(&v->item[i], low, high);
+    return v->kind == V_INT && ((double)v->i < low || (double)v->i > high) ? v : found;
 }
 
 static bool only_integers(const struct value *v)
@@ -373,9 +382,18 @@ struct tensor *value_constant(struct net *net, const struct value *v, enum dtype
     int64_t dim[MAX_RANK] = {-1, -1, -1, -1, -1, -1, -1, -1}, at = 0;
     if (!list_shape(net, v, 0, &rank, dim))
         return NULL;
-    bool integer = dtype == DT_I64 || dtype == DT_I32 || dtype == DT_BOOL;
+    const bool integer = dtype == DT_BOOL || (!dtype_is_float(dtype) && dtype_size(dtype));
+    double low, high;
     if (dtype != DT_F64 && !(integer && only_integers(v)))
         dtype = DT_F32;
+    if (integer && dtype != DT_BOOL && dtype_size(dtype) < 8) {
+        int_range(dtype, &low, &high);
+        const struct value *wrong = outside(v, low, high);
+        if (wrong) {
+            net_error(net, wrong->span.source ? wrong->span : v->span, "%lld is no %s", (long long)wrong->i, dtype_name(dtype));
+            return NULL;
+        }
+    }
     struct tensor *t = tensor_const(net->g, name, dtype, rank, dim, NULL);
     list_copy(v, dtype, (void *)t->data, &at);
     t->span = v->span;

@@ -150,7 +150,7 @@ static const struct attr_def prelu_attrs[] = {
 };
 const struct op op_prelu = {
     .onnx = "PRelu", .net = "prelu", .doc = "x, or x times a learned slope where x < 0",
-    .attrs = prelu_attrs, .nattrs = COUNT(prelu_attrs), .min_in = 2, .max_in = 2, .net_in = 1, .max_out = 1,
+    .attrs = prelu_attrs, .nattrs = COUNT(prelu_attrs), .min_in = 2, .max_in = 2, .net_in = 1, .learned = {"weight"}, .max_out = 1,
     .flags = OP_ELEMENTWISE, .params = prelu_params, .infer = prelu_infer, .cost = elementwise_flops,
     .expand = elementwise_expand, .as_stage = prelu_stage, .grad = prelu_grad, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS,
 };

@@ -49,6 +49,14 @@ static bool conv_params(struct graph *g, struct node *n)
     if (!check_rank(g, n, 0, 3, 5))
         return false;
     int spatial = x->rank - 2;
+    if (n->nin > 1) {
+        if (attr_set(n, "weight"))
+            return attr_error(g, n, "weight", "a table does not go with a bias that is given");
+        const int64_t given = n->in[1]->rank < 2 ? 0 : transposed ? n->in[1]->dim[1] * attr_i(n, "group") : n->in[1]->dim[0];
+        if (attr_set(n, "filters") && attr_i(n, "filters") != given)
+            return attr_error(g, n, "filters", "%lld filters, but the weight that is given has %lld", (long long)attr_i(n, "filters"), (long long)given);
+        return true;
+    }
     if (attr_set(n, "weight")) {
         if (!literal_kernel(g, n, spatial))
             return false;
@@ -177,7 +185,7 @@ static bool conv_simplify(struct graph *g, struct node *n)
 const struct op op_conv = {
     .onnx = "Conv", .net = "conv", .doc = "convolution",
     .attrs = conv_attrs, .nattrs = COUNT(conv_attrs),
-    .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
+    .min_in = 2, .max_in = 3, .net_in = 1, .learned = {"weight", "bias"}, .max_out = 1,
     .params = conv_params, .infer = conv_infer, .cost = conv_cost, .grad = conv_grad, .quantize = conv_quantize,
     .simplify = conv_simplify, .channel_axis = conv_channels,
     .kernels = conv_kernels, .nkernels = CONV_KERNELS,
@@ -277,7 +285,7 @@ static bool transpose_channels(const struct node *n, int *axis, int64_t *groups)
 const struct op op_conv_transpose = {
     .onnx = "ConvTranspose", .net = "conv_transpose", .net_aliases = "deconv", .doc = "transposed convolution",
     .attrs = transpose_attrs, .nattrs = COUNT(transpose_attrs),
-    .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
+    .min_in = 2, .max_in = 3, .net_in = 1, .learned = {"weight", "bias"}, .max_out = 1,
     .params = conv_params, .infer = transpose_infer, .grad = conv_transpose_grad, .cost = transpose_cost,
     .channel_axis = transpose_channels,
     .kernels = conv_transpose_kernels, .nkernels = CONV_TRANSPOSE_KERNELS,

@@ -11,8 +11,11 @@
 /* y = x weight^T + bias, of everything that a batch's item holds. */
 static bool dense_params(struct graph *g, struct node *n)
 {
-    if (n->nin > 1)
-        return true;
+    if (n->nin > 1) { /* given: as learned ones lie */
+        set_attr_i(g, n, "transB", 1);
+        return !attr_set(n, "units") || n->in[1]->rank < 1 || attr_i(n, "units") == n->in[1]->dim[0] ||
+               attr_error(g, n, "units", "%lld units, but the weight that is given has %lld", (long long)attr_i(n, "units"), (long long)n->in[1]->dim[0]);
+    }
     if (!check_rank(g, n, 0, 2, MAX_RANK))
         return false;
     if (n->in[0]->rank > 2) {
@@ -132,7 +135,7 @@ static const struct attr_def gemm_attrs[] = {
 };
 const struct op op_gemm = {
     .onnx = "Gemm", .net = "dense", .net_aliases = "linear|fc|fully_connected", .doc = "x times a learned matrix, plus a bias",
-    .attrs = gemm_attrs, .nattrs = COUNT(gemm_attrs), .min_in = 2, .max_in = 3, .net_in = 1, .max_out = 1,
+    .attrs = gemm_attrs, .nattrs = COUNT(gemm_attrs), .min_in = 2, .max_in = 3, .net_in = 1, .learned = {"weight", "bias"}, .max_out = 1,
     .params = dense_params, .infer = gemm_infer, .grad = gemm_grad, .quantize = gemm_quantize, .cost = gemm_cost, .kernels = gemm_kernels,
     .simplify = gemm_simplify, .channel_axis = gemm_channels, .nkernels = GEMM_KERNELS,
 };

@@ -13,10 +13,10 @@
 
 static const struct attr_def quantize_attrs[] = {
     {"axis", "axis", A_INT, 0, 1, NULL, "axis of the scales"},
-    {"block_size", NULL, A_INT, AT_NONNEG, 0, NULL, "elements along the axis that share a scale (0: all)"},
-    {"output_dtype", NULL, A_INT, 0, 0, NULL, "element type of the result"},
-    {"saturate", NULL, A_BOOL, 0, 1, NULL, "float8: what is too large becomes the largest"},
-    {"precision", NULL, A_INT, 0, 0, NULL, "type of the quotient"},
+    {"block_size", "block", A_INT, AT_NONNEG, 0, NULL, "elements along the axis that share a scale (0: all)"},
+    {"output_dtype", "to", A_INT, 0, 0, NULL, "element type of the result, by ONNX's number; quantize: the zero point's, or uint8"},
+    {"saturate", "saturate", A_BOOL, 0, 1, NULL, "float8: what is too large becomes the largest"},
+    {"precision", "precision", A_INT, 0, 0, NULL, "type of the quotient"},
 };
 
 static bool is_quantize(const struct node *n) { return n->op->onnx[0] == 'Q'; }
@@ -107,12 +107,12 @@ GEOMETRY(quantize, FIELD(struct cnnc_quantize, outer, F_LONG), FIELD(struct cnnc
 static const struct kernel quantize_kernels[] = {KERNEL(quantize, "quant.h", quantize, quantize_fill)};
 static const struct kernel dequantize_kernels[] = {KERNEL(dequantize, "quant.h", quantize, quantize_fill)};
 const struct op op_quantize_linear = {
-    .onnx = "QuantizeLinear", .flags = OP_QUANTIZES, .doc = "x / scale + zero point, rounded to integers", .attrs = quantize_attrs, .nattrs = 5,
-    .min_in = 2, .max_in = 3, .max_out = 1, .infer = quantize_infer, .kernels = quantize_kernels, .nkernels = 1,
+    .onnx = "QuantizeLinear", .net = "quantize", .flags = OP_QUANTIZES, .doc = "x / scale + zero point, rounded to integers", .attrs = quantize_attrs, .nattrs = 5,
+    .min_in = 2, .max_in = 3, .net_in = 3, .max_out = 1, .infer = quantize_infer, .kernels = quantize_kernels, .nkernels = 1,
 };
 const struct op op_dequantize_linear = {
-    .onnx = "DequantizeLinear", .flags = OP_DEQUANTIZES, .doc = "(x - zero point) * scale", .attrs = quantize_attrs, .nattrs = 3,
-    .min_in = 2, .max_in = 3, .max_out = 1, .infer = quantize_infer, .kernels = dequantize_kernels, .nkernels = 1,
+    .onnx = "DequantizeLinear", .net = "dequantize", .flags = OP_DEQUANTIZES, .doc = "(x - zero point) * scale", .attrs = quantize_attrs, .nattrs = 3,
+    .min_in = 2, .max_in = 3, .net_in = 3, .max_out = 1, .infer = quantize_infer, .kernels = dequantize_kernels, .nkernels = 1,
 };
 
 /* ---- DynamicQuantizeLinear -------------------------------------------------------------------------------------- */
