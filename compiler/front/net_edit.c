@@ -180,7 +180,7 @@ static struct tensor *evaluate(struct graph *g, const struct options *o, const s
 static void leave_name(struct graph *g, struct tensor *t)
 {
     if (strncmp(t->name, REPLACED, strlen(REPLACED)) != 0)
-        t->name = arena_printf(&g->arena, REPLACED "%s", t->name);
+        tensor_rename(g, t, arena_printf(&g->arena, REPLACED "%s", t->name));
     t->trainable = false;
 }
 
@@ -212,8 +212,8 @@ static void rename_tensor(struct graph *g, struct tensor *t, const char *name)
 {
     for (int i = 0; i < g->tensors; i++)
         if (g->tensor[i] != t && strcmp(g->tensor[i]->name, name) == 0)
-            g->tensor[i]->name = unique_name(g, arena_printf(&g->arena, "%s.before", name));
-    t->name = name;
+            tensor_rename(g, g->tensor[i], unique_name(g, arena_printf(&g->arena, "%s.before", name)));
+    tensor_rename(g, t, name);
 }
 
 static bool apply(struct graph *g, const struct options *o, struct change *c)
