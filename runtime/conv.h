@@ -280,15 +280,15 @@ CNNC_INLINE void cnnc_pool_needs(const struct cnnc_conv_pool *k, long p, long *r
     *r1 = cnnc_min(p * k->pool_sh - k->pool_ph + k->pool_kh, k->c.oh);
 }
 
-/* ---- few channels of the user's picture ---- */
+/* ---- to few channels ---- */
 
 /* A vector that begins within a row may end so many floats behind it. */
 #define CNNC_NARROW_SLACK 512
 
-/* The band, `ring` rows of the convolution, their maxima, and a row of the output. */
-CNNC_INLINE size_t cnnc_conv_narrow_scratch(const struct cnnc_conv *g, int ring)
+/* The band, a ring of rows of the convolution (pairs of rows that hold `window` and one more), their maxima, and a row of the output. */
+CNNC_INLINE size_t cnnc_conv_narrow_scratch(const struct cnnc_conv *g, int window)
 {
-    return cnnc_conv_first_scratch(g) + (CNNC_NARROW_SLACK + ((size_t)(ring + 1) * (size_t)g->oc + CNNC_B) * ((size_t)g->ow + CNNC_NARROW_SLACK)) * sizeof(float);
+    return cnnc_conv_first_scratch(g) + (CNNC_NARROW_SLACK + ((size_t)(window + 3) * (size_t)g->oc + CNNC_B) * ((size_t)g->ow + CNNC_NARROW_SLACK)) * sizeof(float);
 }
 
 /* ---- transposed ---- */

@@ -139,6 +139,13 @@ static void prepare_blocked(struct graph *g, struct node *n, const struct target
 
 static bool direct_match(const struct node *n, const struct target *t) { return is_convolution(n, t); }
 
+/* Multiply-adds of a kernel that computes every output from all taps: the gradient of an input that is larger than the output takes
+ * more than the convolution did. */
+static double all_taps(const struct cnnc_conv *c)
+{
+    return (double)c->n * c->od * c->oh * c->ow * c->oc * ((double)c->ic / c->groups) * c->kd * c->kh * c->kw;
+}
+
 static double direct_cost(const struct node *n, const struct target *t)
 {
     struct cnnc_conv c;
@@ -146,7 +153,7 @@ static double direct_cost(const struct node *n, const struct target *t)
     /* what padding to blocks and zero weights between groups cost */
     double in = (double)cnnc_conv_in_blocks(&c) * t->block / ((double)c.ic / c.groups);
     double out = (double)blocks_of(c.oc, t) / c.oc;
-    return 3e-7 + conv_macs(n) * (c.ic_tail && c.groups == 1 ? 1 : in) * out / 55e9;
+    return 3e-7 + all_taps(&c) * (c.ic_tail && c.groups == 1 ? 1 : in) * out / 55e9;
 }
 
 static void direct_prepare(struct graph *g, struct node *n, const struct target *t) { prepare_blocked(g, n, t, "direct"); }
@@ -171,12 +178,18 @@ static void first_fill(const struct node *n, void *geometry, const struct target
 static size_t first_scratch(const void *geometry) { return cnnc_conv_first_scratch(geometry); }
 static void first_prepare(struct graph *g, struct node *n, const struct target *t) { prepare_blocked(g, n, t, "first"); }
 
-/* ---- few channels of the user's picture: pixels in a vector ---- */
+/* ---- to few channels, from the user's picture or from blocks: pixels in a vector ---- */
 
 static bool narrow_match(const struct node *n, const struct target *t)
 {
     const int spatial = n->in[0]->rank - 2;
     return first_match(n, t) && n->out[0]->dim[1] * 2 <= t->block && attr_at(n, "strides", spatial - 1, 1) == 1;
+}
+
+static bool narrow_blocked_match(const struct node *n, const struct target *t)
+{
+    const int spatial = n->in[0]->rank - 2;
+    return is_convolution(n, t) && attr_i(n, "group") == 1 && n->out[0]->dim[1] * 2 <= t->block && attr_at(n, "strides", spatial - 1, 1) == 1;
 }
 
 /* The maxima are taken before the epilogue. */
@@ -193,6 +206,16 @@ static double narrow_cost(const struct node *n, const struct target *t)
     const struct tensor *y = n->pool ? n->pool_in : n->out[0];
     const double width = (double)y->dim[y->rank - 1], lanes = ceil(width / t->block) * t->block;
     return 3e-7 + conv_macs(n) * lanes / width / 45e9 + (double)tensor_count(n->out[0]) * 0.5e-9;
+}
+
+/* Both sides change their order, pixel by pixel. Rows of taps that meet only padding are left out. */
+static double narrow_blocked_cost(const struct node *n, const struct target *t)
+{
+    struct cnnc_conv c;
+    conv_fill(n, &c, t);
+    const double lanes = ceil((double)c.ow / t->block) * t->block, rows = MIN((double)c.oh, (double)(c.ih + c.kh - 1)) * c.kh;
+    const double met = MIN(1, (double)c.ih * c.kh / rows);
+    return 1e-6 + all_taps(&c) * lanes / c.ow * met / 40e9 + (double)tensor_count(n->out[0]) * 0.5e-9 + (double)tensor_count(n->in[0]) * 0.5e-9;
 }
 
 static void first_pool_fill(const struct node *n, void *geometry, const struct target *t);
@@ -432,6 +455,12 @@ static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g,
 #define WINOGRAD25                                                                                                      \
     {.name = "conv_winograd", F25, .geometry = &conv_geometry, BLOCKED, .match = winograd25_match, .cost = winograd2_cost, \
      .weights = winograd25_weights, .prepare = winograd2_prepare, .fill = winograd2_fill, .scratch = winograd_scratch}
+#define WINOGRAD_RAW                                                                                                    \
+    {.name = "conv_winograd_raw", F4, .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd_raw_cost, \
+     .prepare = direct_prepare, .fill = winograd_raw_fill, .scratch = winograd_raw_scratch}
+#define NARROW_BLOCKED                                                                                                  \
+    {.name = "conv_narrow_blocked", .part = "conv_narrow.h", .geometry = &conv_geometry, BLOCKED, .match = narrow_blocked_match, \
+     .cost = narrow_blocked_cost, .prepare = first_prepare, .fill = narrow_fill, .scratch = narrow_scratch}
 #define DEPTHWISE                                                                                                       \
     {.name = "depthwise", .part = "depthwise.h", .geometry = &conv_geometry, BLOCKED, .match = depthwise_match,         \
      .cost = depthwise_cost, .halo = padding_halo, .prepare = depthwise_prepare, .fill = depthwise_fill}
@@ -444,14 +473,14 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
      .prepare = winograd4_prepare, .fill = winograd4_pool_fill, .scratch = winograd_pool_scratch},
     {.name = "conv_winograd_pool", F2, POOLS, BLOCKED, .match = winograd_pool_match, .cost = winograd2_cost, .weights = winograd2_weights,
      .prepare = winograd2_prepare, .fill = winograd2_pool_fill, .scratch = winograd_pool_scratch},
-    {.name = "conv_winograd_raw", F4, .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd_raw_cost,
-     .prepare = direct_prepare, .fill = winograd_raw_fill, .scratch = winograd_raw_scratch},
+    WINOGRAD_RAW,
     {.name = "conv_winograd_raw_pool", F4, POOLS, BLOCKED, .match = winograd_pool_match, .cost = winograd_raw_cost,
      .prepare = direct_prepare, .fill = winograd_raw_pool_fill, .scratch = winograd_raw_pool_scratch},
     {.name = "conv_direct_pool", .part = "conv_pool.h", POOLS, BLOCKED, .match = direct_match, .cost = direct_cost, .halo = padding_halo,
      .prepare = direct_prepare, .fill = direct_pool_fill, .scratch = direct_pool_scratch},
     {.name = "conv_narrow", .part = "conv_narrow.h", .geometry = &conv_geometry, PICTURE, .match = narrow_match, .cost = narrow_cost,
      .fill = narrow_fill, .scratch = narrow_scratch},
+    NARROW_BLOCKED,
     {.name = "conv_narrow_pool", .part = "conv_narrow.h", POOLS, PICTURE, .match = narrow_pool_match, .cost = narrow_cost,
      .fill = narrow_pool_fill, .scratch = narrow_pool_scratch},
     {.name = "conv_first_pool", .part = "conv_pool.h", POOLS, PICTURE, .match = first_match, .cost = first_cost,
@@ -517,5 +546,6 @@ static size_t gradient64_scratch(const void *g) { return cnnc_conv_grad_input_sc
      .fill = gradient_fill, .scratch = gradient##bits##_scratch}
 
 const struct kernel conv_gradient_kernels[CONV_GRADIENT_KERNELS] = {
-    GRADIENT(32, single_match), GRADIENT(64, double_match), DIRECT, FIRST, WINOGRAD4, WINOGRAD2, DEPTHWISE, TRANSPOSE,
+    GRADIENT(32, single_match), GRADIENT(64, double_match), DIRECT, FIRST, WINOGRAD4, WINOGRAD2, WINOGRAD_RAW, DEPTHWISE,
+    TRANSPOSE, NARROW_BLOCKED,
 };

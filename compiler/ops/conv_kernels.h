@@ -3,7 +3,7 @@
 #define OPS_CONV_KERNELS_H
 #include "../op.h"
 
-enum { CONV_ATTRS = 9, CONV_KERNELS = 17, CONV_TRANSPOSE_KERNELS = 2, CONV_GRADIENT_KERNELS = 8 };
+enum { CONV_ATTRS = 9, CONV_KERNELS = 18, CONV_TRANSPOSE_KERNELS = 2, CONV_GRADIENT_KERNELS = 10 };
 extern const struct kernel conv_kernels[CONV_KERNELS], conv_transpose_kernels[CONV_TRANSPOSE_KERNELS];
 extern const struct kernel conv_gradient_kernels[CONV_GRADIENT_KERNELS]; /* of the input */
 extern const struct op op_conv_grad_input;

@@ -44,6 +44,8 @@ static void join(struct graph *g, struct tensor *x)
     struct node *steps[4];
     int n = 0;
     struct node *step = only_reader(x);
+    if (is(step, "Take")) /* in training: the samples that are there */
+        x = step->out[0], step = only_reader(x);
     struct tensor *mean = NULL, *scale = NULL, *last = x;
     bool hwc = false;
     if (is(step, "Cast") && step->out[0]->dtype == DT_F32 && x->dtype == DT_U8)

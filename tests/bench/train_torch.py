@@ -115,4 +115,5 @@ def main(name, batch, file, threads):
         print('%.9f %.9g %d' % (time.perf_counter() - start, loss, peak()), flush=True)
 
 
-main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+if __name__ == '__main__':
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))

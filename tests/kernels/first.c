@@ -35,19 +35,21 @@ static void any(const struct cnnc_conv *g, const void *const in[], void *const o
     kernels[g->ow >= 3][g->ep.n](g, in, out, t);
 }
 
-#define NARROW(name, OC, W, EP)                                                                                      \
+#define NARROW_(name, KERNEL, OC, W, ...)                                                                            \
     static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)    \
     {                                                                                                                \
         struct cnnc_conv k = *g;                                                                                     \
         k.sw = 1, k.tile_ocb = OC, k.tile_w = W;                                                                     \
-        k.ep = (struct cnnc_epilogue)EP;                                                                             \
-        CNNC_FN(cnnc_conv_narrow)(&k, in, out, t);                                                                   \
+        k.ep = (struct cnnc_epilogue)__VA_ARGS__;                                                                    \
+        CNNC_FN(KERNEL)(&k, in, out, t);                                                                             \
     }
+#define NARROW(name, ...) NARROW_(name, cnnc_conv_narrow, __VA_ARGS__) NARROW_(name##b, cnnc_conv_narrow_blocked, __VA_ARGS__)
 #define SIGMOID {.n = 1, .s = {{CNNC_ST_SIGMOID, 0, 0}}}
 NARROW(narrow5n, 5, 17, NONE)
 NARROW(narrow5s, 5, 17, SIGMOID)
 NARROW(narrow5a, 5, 17, ADD_TANH)
 NARROW(narrow8n, 8, 40, NONE)
+static const kernel narrow5[2][3] = {{narrow5n, narrow5s, narrow5a}, {narrow5nb, narrow5sb, narrow5ab}};
 static size_t narrow_scratch(const struct cnnc_conv *g) { return cnnc_conv_narrow_scratch(g, 1); }
 
 int main(void)
@@ -89,29 +91,32 @@ int main(void)
         how.f = k3s1;
         run_case(with(conv2d(1, 3, 40, 40, 16, 3, 1, 1, 1, 1), CNNC_ST_CLAMP, 0, INFINITY), &how);
     }
-    how.name = "narrow", how.plan = cnnc_conv_narrow_plan, how.scratch = narrow_scratch;
-    for (int size = 1; size <= 50; size += size < 6 ? 1 : 11)
-        for (int k = 1; k <= 5; k += 2)
-            for (int d = 1; d <= 2; d++)
-                for (int p = 0; p <= 4; p += 2, turn++) {
-                    struct cnnc_conv g = conv2d(1 + turn % 2, 1 + turn % 4, size, size + turn % 3, 5, k, 1, p, d, 1);
-                    if (g.ih + 2 * p - d * (k - 1) < 1 || g.iw + 2 * p - d * (k - 1) < 1)
-                        continue;
-                    if (turn % 4 == 3)
-                        g.sh = 2, g.oh = (g.ih + 2 * p - d * (k - 1) - 1) / 2 + 1;
-                    how.threads = 1 + turn % 3, how.y_halo = turn % 2, how.in_place = turn % 5 == 0;
-                    how.f = turn % 3 == 0 ? narrow5n : turn % 3 == 1 ? narrow5s : narrow5a;
-                    if (turn % 3 == 1)
-                        g = with(g, CNNC_ST_SIGMOID, 0, 0);
-                    if (turn % 3 == 2)
-                        g = with(with(g, CNNC_ST_ADD, 0, 0), CNNC_ST_TANH, 0, 0);
-                    run_case(g, &how);
-                }
-    how.in_place = 0, how.f = narrow8n;
-    run_case(conv2d(2, 3, 40, 70, 8, 3, 1, 1, 1, 1), &how);
-    struct cnnc_conv volume = conv2d(1, 2, 6, 40, 8, 3, 1, 1, 1, 1);
-    volume.id = 5, volume.kd = 2, volume.od = 4;
-    run_case(volume, &how);
+    for (int blocked = 0; blocked < 2; blocked++) {
+        how.name = blocked ? "narrow, blocked" : "narrow", how.plan = cnnc_conv_narrow_plan, how.scratch = narrow_scratch;
+        how.x_block = blocked ? CNNC_B : 1;
+        for (int size = 1; size <= 50; size += size < 6 ? 1 : 11)
+            for (int k = 1; k <= 5; k += 2)
+                for (int d = 1; d <= 2; d++)
+                    for (int p = 0; p <= 4; p += 2, turn++) {
+                        struct cnnc_conv g = conv2d(1 + turn % 2, 1 + turn % 4 * (blocked ? 11 : 1), size, size + turn % 3, 5, k, 1, p, d, 1);
+                        if (g.ih + 2 * p - d * (k - 1) < 1 || g.iw + 2 * p - d * (k - 1) < 1)
+                            continue;
+                        if (turn % 4 == 3)
+                            g.sh = 2, g.oh = (g.ih + 2 * p - d * (k - 1) - 1) / 2 + 1;
+                        how.threads = 1 + turn % 3, how.y_halo = turn % 2, how.in_place = turn % 5 == 0;
+                        how.f = narrow5[blocked][turn % 3];
+                        if (turn % 3 == 1)
+                            g = with(g, CNNC_ST_SIGMOID, 0, 0);
+                        if (turn % 3 == 2)
+                            g = with(with(g, CNNC_ST_ADD, 0, 0), CNNC_ST_TANH, 0, 0);
+                        run_case(g, &how);
+                    }
+        how.in_place = 0, how.f = blocked ? narrow8nb : narrow8n;
+        run_case(conv2d(2, 3, 40, 70, 8, 3, 1, 1, 1, 1), &how);
+        struct cnnc_conv volume = conv2d(1, 2, 6, 40, 8, 3, 1, 1, 1, 1);
+        volume.id = 5, volume.kd = 2, volume.od = 4;
+        run_case(volume, &how);
+    }
     printf("conv_first level %d, block %d: %d passed, %d failed\n", CNNC_LEVEL, CNNC_B, passed, failed);
     return failed != 0;
 }
