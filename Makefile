@@ -65,6 +65,8 @@ $(B)/compiler/%.o: compiler/%.c Makefile | $(GENERATED)
 
 # Kernels whose geometry is known at run time only: optimised, they take minutes to compile, for a report that takes a second.
 $(B)/compiler/report/errors.o: COMPILER_FLAGS += -O0
+# Initial weights, which this vectorises.
+$(B)/compiler/random.o: COMPILER_FLAGS += -O3
 
 $(B)/grammar/%.o: $(B)/grammar/%.c
 	$(CC) $(COMPILER_FLAGS) -w -c -o $@ $<

@@ -106,6 +106,10 @@ struct target {
 
 enum { LAYOUT_PLAIN, LAYOUT_BLOCKED };
 
+struct parts {
+    int64_t count, in, out; /* elements of a part in the input and in the result */
+};
+
 struct kernel {
     const char *name;  /* the C function without the prefix cnnc_; NULL: name_of says */
     const char *algorithm; /* what a report adds to the name: "F(4x4, 3x3)"; mostly NULL */
@@ -133,6 +137,10 @@ struct kernel {
     void (*name_of)(const struct node *n, struct strbuf *name, struct strbuf *define);
     /* The same kernel inside the compiler, for constant folding; NULL: cannot be folded. */
     void (*run)(const struct node *n, const void *geometry, const void *const in[], void *const out[]);
+    /* Where the result is made in equal parts, each from an equal part of the only input (the last of those may be shorter): tells so,
+     * false if not with these attributes. And makes `count` parts from part `first` on; in: elements of that part and those after it. */
+    bool (*parts)(const struct node *n, struct parts *p);
+    void (*run_parts)(const struct node *n, int64_t first, int64_t count, const void *in, void *out);
 };
 
 struct train;

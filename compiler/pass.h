@@ -91,6 +91,10 @@ const struct kernel *first_match(const struct node *n, const struct target *targ
 bool node_is_foldable(const struct node *n);
 const void *tensor_value(struct graph *g, struct tensor *t); /* NULL: an error was reported */
 void tensor_forget(struct tensor *t);                        /* data that a tensor owns is freed */
+/* The bytes of a constant in order, in pieces that a cache holds where it is made of such: weights of hundreds of megabytes need no
+ * memory. False: an error was reported, or take said so. */
+typedef bool take_piece(void *arg, const void *data, size_t bytes);
+bool tensor_pieces(struct graph *g, struct tensor *t, take_piece *take, void *arg);
 bool fold_evaluate(struct graph *g, struct node *n);         /* outputs from the inputs' data; false if no kernel can */
 void tensor_release(struct tensor *t);                       /* what tensor_value computed may go */
 bool fold_small(struct graph *g, struct node *n);            /* true if the node's outputs are constants now */

@@ -15,8 +15,12 @@ struct cnnc_checksum {
 static inline CNNC_UNUSED uint64_t cnnc_get_u64(const unsigned char *p)
 {
     uint64_t v = 0;
+#if defined(__BYTE_ORDER__) && defined(__ORDER_LITTLE_ENDIAN__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(&v, p, sizeof v);
+#else
     for (int i = 7; i >= 0; i--)
         v = v << 8 | p[i];
+#endif
     return v;
 }
 static inline CNNC_UNUSED uint32_t cnnc_get_u32(const unsigned char *p) { return (uint32_t)(cnnc_get_u64(p) & 0xffffffffu); }
@@ -37,12 +41,22 @@ static inline CNNC_UNUSED struct cnnc_checksum cnnc_checksum_begin(void)
     return c;
 }
 
-static inline CNNC_UNUSED void cnnc_checksum_stripe(struct cnnc_checksum *c, const unsigned char *p)
+static inline CNNC_UNUSED uint64_t cnnc_checksum_mix(uint64_t lane, const unsigned char *p)
 {
-    for (int i = 0; i < 4; i++) {
-        uint64_t v = (c->lane[i] ^ cnnc_get_u64(p + 8 * i)) * UINT64_C(0x9e3779b97f4a7c15);
-        c->lane[i] = v ^ v >> 29;
+    const uint64_t v = (lane ^ cnnc_get_u64(p)) * UINT64_C(0x9e3779b97f4a7c15);
+    return v ^ v >> 29;
+}
+
+static inline CNNC_UNUSED void cnnc_checksum_stripes(struct cnnc_checksum *c, const unsigned char *p, size_t stripes)
+{
+    uint64_t a = c->lane[0], b = c->lane[1], d = c->lane[2], e = c->lane[3];
+    for (; stripes; stripes--, p += 32) {
+        a = cnnc_checksum_mix(a, p);
+        b = cnnc_checksum_mix(b, p + 8);
+        d = cnnc_checksum_mix(d, p + 16);
+        e = cnnc_checksum_mix(e, p + 24);
     }
+    c->lane[0] = a, c->lane[1] = b, c->lane[2] = d, c->lane[3] = e;
 }
 
 static inline CNNC_UNUSED void cnnc_checksum_add(struct cnnc_checksum *c, const void *data, size_t bytes)
@@ -53,14 +67,12 @@ static inline CNNC_UNUSED void cnnc_checksum_add(struct cnnc_checksum *c, const 
     for (; have && bytes; bytes--) {
         c->rest[have++] = *p++;
         if (have == 32) {
-            cnnc_checksum_stripe(c, c->rest);
+            cnnc_checksum_stripes(c, c->rest, 1);
             have = 0;
         }
     }
-    for (; bytes >= 32; bytes -= 32, p += 32)
-        cnnc_checksum_stripe(c, p);
-    if (bytes)
-        memcpy(c->rest, p, bytes);
+    cnnc_checksum_stripes(c, p, bytes / 32);
+    memcpy(c->rest, p + bytes / 32 * 32, bytes % 32);
 }
 
 static inline CNNC_UNUSED uint64_t cnnc_checksum_end(struct cnnc_checksum *c)
@@ -68,7 +80,7 @@ static inline CNNC_UNUSED uint64_t cnnc_checksum_end(struct cnnc_checksum *c)
     size_t have = (size_t)(c->bytes % 32);
     if (have) {
         memset(c->rest + have, 0, 32 - have);
-        cnnc_checksum_stripe(c, c->rest);
+        cnnc_checksum_stripes(c, c->rest, 1);
     }
     uint64_t v = c->bytes;
     for (int i = 0; i < 4; i++) {

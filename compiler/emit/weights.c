@@ -116,6 +116,17 @@ bool emit_weights_c(struct emitter *e, FILE *f)
     return ok;
 }
 
+struct payload {
+    FILE *f;
+    struct cnnc_checksum sum;
+};
+static bool write_piece(void *arg, const void *data, size_t bytes)
+{
+    struct payload *p = arg;
+    cnnc_checksum_add(&p->sum, data, bytes);
+    return fwrite(data, 1, bytes, p->f) == bytes;
+}
+
 /* Header: magic, version, header bytes, identity, payload bytes, checksum of the payload, checksum of the header. */
 bool emit_weights_file(struct emitter *e, FILE *f)
 {
@@ -123,23 +134,10 @@ bool emit_weights_file(struct emitter *e, FILE *f)
     int n;
     struct tensor **list = in_order(e->g, &n);
     bool ok = fwrite(zero, 1, WEIGHTS_HEADER, f) == WEIGHTS_HEADER;
-    struct cnnc_checksum sum = cnnc_checksum_begin();
+    struct payload p = {f, cnnc_checksum_begin()};
     for (int i = 0; i < n && ok; i++) {
-        struct tensor *t = list[i];
-        const void *data = tensor_value(e->g, t);
-        if (!data) {
-            ok = false;
-            break;
-        }
-        for (int64_t k = 0, part; k < t->bytes; k += part) { /* in parts that the cache holds from one to the other */
-            part = MIN(t->bytes - k, 1 << 18);
-            cnnc_checksum_add(&sum, (const char *)data + k, (size_t)part);
-            fwrite((const char *)data + k, 1, (size_t)part, f);
-        }
-        int64_t end = i + 1 < n ? list[i + 1]->offset : e->g->weights_bytes;
-        fwrite(zero, 1, (size_t)(end - t->offset - t->bytes), f);
-        cnnc_checksum_add(&sum, zero, (size_t)(end - t->offset - t->bytes));
-        tensor_release(t);
+        const int64_t end = i + 1 < n ? list[i + 1]->offset : e->g->weights_bytes;
+        ok = tensor_pieces(e->g, list[i], write_piece, &p) && write_piece(&p, zero, (size_t)(end - list[i]->offset - list[i]->bytes));
     }
     free(list);
     if (!ok)
@@ -149,7 +147,7 @@ bool emit_weights_file(struct emitter *e, FILE *f)
     cnnc_put_u32(header + 12, WEIGHTS_HEADER);
     cnnc_put_u64(header + 16, e->identity);
     cnnc_put_u64(header + 24, (uint64_t)e->g->weights_bytes);
-    cnnc_put_u64(header + 32, cnnc_checksum_end(&sum));
+    cnnc_put_u64(header + 32, cnnc_checksum_end(&p.sum));
     struct cnnc_checksum h = cnnc_checksum_begin();
     cnnc_checksum_add(&h, header, WEIGHTS_HEADER - 8);
     cnnc_put_u64(header + 56, cnnc_checksum_end(&h));

@@ -32,29 +32,50 @@ static bool pack_infer(struct graph *g, struct node *n)
     return true;
 }
 
-static void pack_run(const struct node *n, const void *geometry, const void *const in[], void *const out[])
+/* `count` outputs' weights; w: those of the first, unless they are [in][out] */
+static void pack_rows(const struct node *n, int64_t first, int64_t count, const float *w, float *y)
 {
     const int64_t channels = attr_i(n, "channels"), pixels = attr_i(n, "pixels"), block = attr_i(n, "block");
-    const int64_t rows = attr_i(n, "rows"), row = attr_i(n, "row");
+    const int64_t rows = attr_i(n, "rows"), row = attr_i(n, "row"), used = (block ? (channels + block - 1) / block * block : channels) * pixels;
     const bool transposed = attr_i(n, "transposed");
-    const float *w = in[0];
-    const int half = (int)attr_i(n, "half");
-    float *wide = half ? xcalloc((size_t)(rows * row), sizeof *wide) : NULL, *y = half ? wide : out[0];
-    (void)geometry;
     const int64_t step = transposed ? rows : 1, between = block ? block : 1; /* of the elements of a channel: there, here */
-    for (int64_t o = 0; o < rows; o++, y += row)
+    for (int64_t o = 0; o < count; o++, y += row) {
+        if (used < row || used > channels * pixels)
+            memset(y, 0, sizeof *y * (size_t)row);
+        if (step == 1 && between == 1) {
+            memcpy(y, w + o * channels * pixels, sizeof *y * (size_t)(channels * pixels));
+            continue;
+        }
         for (int64_t c = 0; c < channels; c++) {
-            const float *from = w + (transposed ? c * pixels * rows + o : (o * channels + c) * pixels);
+            const float *from = w + (transposed ? c * pixels * rows + first + o : (o * channels + c) * pixels);
             float *to = y + (block ? c / block * pixels * block + c % block : c * pixels);
             for (int64_t p = 0; p < pixels; p++)
                 to[p * between] = from[p * step];
         }
+    }
+}
+
+static void pack_run(const struct node *n, const void *geometry, const void *const in[], void *const out[])
+{
+    const int64_t rows = attr_i(n, "rows"), row = attr_i(n, "row");
+    const int half = (int)attr_i(n, "half");
+    float *wide = half ? xmalloc_for((size_t)(rows * row), sizeof *wide, n->out[0]->name) : NULL;
+    (void)geometry;
+    pack_rows(n, 0, rows, in[0], half ? wide : out[0]);
     if (half)
         cnnc_dense_halve(wide, (long)(rows * row), half, out[0]);
     free(wide);
 }
 
-static const struct kernel pack_kernels[] = {{.name = "pack_dense", .run = pack_run}};
+static bool pack_parts(const struct node *n, struct parts *p)
+{
+    *p = (struct parts){attr_i(n, "rows"), attr_i(n, "channels") * attr_i(n, "pixels"), attr_i(n, "row")};
+    return !attr_i(n, "transposed") && !attr_i(n, "half"); /* halves have a common factor */
+}
+
+static void pack_run_parts(const struct node *n, int64_t first, int64_t count, const void *in, void *out) { pack_rows(n, first, count, in, out); }
+
+static const struct kernel pack_kernels[] = {{.name = "pack_dense", .run = pack_run, .parts = pack_parts, .run_parts = pack_run_parts}};
 const struct op op_pack_dense = {
     .onnx = "PackDense", .doc = "weights of a dense layer as its kernel streams them", .attrs = pack_attrs,
     .nattrs = COUNT(pack_attrs), .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .infer = pack_infer,

@@ -93,6 +93,25 @@ static void conv_run(const struct node *n, const void *geometry, const void *con
     free(turned);
 }
 
+/* Blocks of output channels, where the packing goes by them and each has the same inputs. */
+static bool conv_parts(const struct node *n, struct parts *p)
+{
+    const struct cnnc_conv c = geometry_of(n);
+    const struct form *f = find_form(attr_s(n, "form"));
+    const int64_t blocks = cnnc_blocks(c.oc);
+    if (c.groups > 1 || attr_i(n, "turned") || (f->form != CNNC_PACK_DIRECT && f->form != CNNC_PACK_FIRST) || f->swapped)
+        return false;
+    *p = (struct parts){blocks, (int64_t)CNNC_B * c.ic * c.kd * c.kh * c.kw, (int64_t)f->size(&c) / blocks};
+    return true;
+}
+
+static void conv_run_parts(const struct node *n, int64_t first, int64_t count, const void *in, void *out)
+{
+    struct cnnc_conv c = geometry_of(n);
+    c.oc = (int)MIN(count * CNNC_B, c.oc - first * CNNC_B);
+    find_form(attr_s(n, "form"))->pack(&c, in, out);
+}
+
 static void conv_fill_pack(const struct node *n, void *geometry, const struct target *target)
 {
     const struct cnnc_conv c = geometry_of(n);
@@ -114,7 +133,8 @@ GEOMETRY(pack, FIELD_LIT(struct cnnc_pack, form, F_INT), FIELD_LIT(struct cnnc_p
          FIELD(struct cnnc_pack, oc, F_INT), FIELD(struct cnnc_pack, kd, F_INT), FIELD(struct cnnc_pack, kh, F_INT),
          FIELD(struct cnnc_pack, kw, F_INT), FIELD(struct cnnc_pack, ic_tail, F_INT));
 static const struct kernel conv_kernels[] = {
-    {.name = "pack", .part = "pack.h", .geometry = &pack_geometry, .cost = pack_cost, .fill = conv_fill_pack, .run = conv_run}};
+    {.name = "pack", .part = "pack.h", .geometry = &pack_geometry, .cost = pack_cost, .fill = conv_fill_pack, .run = conv_run,
+     .parts = conv_parts, .run_parts = conv_run_parts}};
 const struct op op_pack_conv = {
     .onnx = "PackConv", .doc = "weights as a kernel reads them", .attrs = conv_attrs, .nattrs = COUNT(conv_attrs),
     .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .infer = conv_infer, .kernels = conv_kernels,
