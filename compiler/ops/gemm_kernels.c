@@ -59,11 +59,20 @@ static void pack_run(const struct node *n, const void *geometry, const void *con
 {
     const int64_t rows = attr_i(n, "rows"), row = attr_i(n, "row");
     const int half = (int)attr_i(n, "half");
-    float *wide = half ? xmalloc_for((size_t)(rows * row), sizeof *wide, n->out[0]->name) : NULL;
     (void)geometry;
-    pack_rows(n, 0, rows, in[0], half ? wide : out[0]);
-    if (half)
-        cnnc_dense_halve(wide, (long)(rows * row), half, out[0]);
+    if (!half) {
+        pack_rows(n, 0, rows, in[0], out[0]);
+        return;
+    }
+    const int64_t each = attr_i(n, "transposed") ? 0 : attr_i(n, "channels") * attr_i(n, "pixels");
+    const float *w = in[0], factor = cnnc_dense_half_factor(w, tensor_count(n->in[0]), half);
+    float *wide = xmalloc_for((size_t)row, sizeof *wide, n->name);
+    uint32_t *to = out[0];
+    for (int64_t o = 0; o < rows; o++, to += row / 2) {
+        pack_rows(n, o, 1, w + o * each, wide);
+        cnnc_dense_halve_rows(wide, row, half, factor, to);
+    }
+    cnnc_dense_half_end(factor, to);
     free(wide);
 }
 
