@@ -86,6 +86,8 @@ static void print_totals(FILE *f, const struct report *r)
     fprintf(f, "weights        %s bytes as packed", thousands(g->weights_bytes, a));
     if (r->parameters > 0)
         fprintf(f, ", %.3f times the parameters", (double)g->weights_bytes / (4.0 * (double)r->parameters));
+    if ((double)g->weights_bytes > 1.35 * 4.0 * (double)r->parameters)
+        fprintf(f, r->o->target.block > 1 ? "; few channels take whole blocks of %d, literal kernels are no parameters" : "; literal kernels are no parameters", r->o->target.block);
     fputs(half_text(r->g, "; those of dense layers are rounded to "), f);
     fprintf(f, "\nactivations    %s bytes as written, %s in the arena", thousands(r->activation_bytes, a), thousands(r->arena_bytes, b));
     if (g->scratch_bytes > 0)

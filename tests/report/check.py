@@ -69,16 +69,24 @@ def peak(*command):
     return usage.ru_maxrss * 1024 if status == 0 else 1 << 60
 
 
+def memory(network):
+    """At most 1.5 times the weights from 14 MB of weights on, 20 MB below (Python itself, which forks, has 18). Where no batch norm wants
+    statistics, weights pass through the compiler without staying."""
+    c = os.path.join(sys.argv[1], "memory.c")
+    used = peak("./cnnc", network, "--weights-in=file", "-o", c)
+    weights = os.path.getsize(c[:-1] + "weights")
+    os.remove(c[:-1] + "weights")
+    most = 0.1 * weights if "alexnet" in network or "vgg16" in network else max(20e6, 1.5 * weights)
+    return [f"cnnc {network}: {used} bytes of memory for {weights} of weights"] if used > most else []
+
+
 def limits(name):
     p = []
     c, o = (os.path.join(sys.argv[1], f"{name}.{e}") for e in "co")
-    memory = peak("./cnnc", f"examples/{name}.net", "-o", c)
-    weights = os.path.getsize(c[:-1] + "weights")
-    if memory > 1.5 * weights:
-        p.append(f"cnnc {name}: {memory} bytes of memory for {weights} of weights")
-    memory = peak(*os.environ.get("CC", "gcc").split(), "-O2", "-c", "-o", o, c)
-    if memory > 500e6:
-        p.append(f"compiling {name}.c takes {memory} bytes of memory")
+    run(f"examples/{name}.net", "-o", c)
+    used = peak(*os.environ.get("CC", "gcc").split(), "-O2", "-c", "-o", o, c)
+    if used > 500e6:
+        p.append(f"compiling {name}.c takes {used} bytes of memory")
     size = subprocess.run(["size", o], capture_output=True, check=False).stdout.split()
     if len(size) > 6 and int(size[6]) > 600000:
         p.append(f"{name}.o has {int(size[6])} bytes of code")
@@ -116,10 +124,12 @@ def main():
     heavy = []
     for n in networks:
         j = json.loads(run("--report=json", n)[1])
-        if j["parameters"] > 10000 and j["weights_bytes"] > 1.35 * 4 * j["parameters"]:
-            heavy.append(f"{n}: {j['weights_bytes']} bytes for {j['parameters']} parameters")
-    verdict("packed weights at most 1.35 times the parameters", heavy)
-    verdict("memory of cnnc and of the C compiler, size of the code", [p for n in ("resnet50", "googlenet_paper") for p in limits(n)])
+        said = "take whole blocks" in run("--report", n)[1].decode()
+        if (j["weights_bytes"] > 1.35 * 4 * j["parameters"]) != said or (said and not n.startswith("examples/filters/")):
+            heavy.append(f"{n}: {j['weights_bytes']} bytes for {j['parameters']} parameters, exception {'named' if said else 'not named'}")
+    verdict("packed weights at most 1.35 times the parameters, but for the image filters, whose report says why", heavy)
+    verdict("memory of the C compiler, size of the code", [p for n in ("resnet50", "googlenet_paper") for p in limits(n)])
+    verdict("memory of cnnc", [p for n in networks for p in memory(n)])
     slow = [f"{n}: {s * 1000:.0f} ms" for n in networks for s in [seconds(n)] if s > 0.05]
     verdict("reports in less than 50 ms of processor time", slow)
     status, out, _ = run("--report=json", "examples/lenet5.net", "examples/alexnet.net")
