@@ -133,6 +133,7 @@ struct node {
     const char *tuned;       /* --tune: the layer as the file of times has it */
     const char *kernel_note; /* why this kernel, for the report: "410 us; conv_plain: 8.2 ms" */
     bool slices;             /* runs nothing: its inputs lie inside its output */
+    bool again;              /* computes a second time what would have to be kept otherwise (recompute.c) */
     bool folded;             /* computed by the compiler: constants only */
     int step;                /* position in the schedule */
     int64_t scratch_bytes, scratch_offset; /* what its kernel needs beside its tensors, of each thread; the first one's lies in the arena */

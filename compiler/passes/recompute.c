@@ -79,6 +79,7 @@ static struct node *again(struct graph *g, struct node *n, struct node *where, s
     struct node *m = node_insert_before(g, where, n->op, arena_printf(&g->arena, "%s.again", n->name));
     m->span = n->span;
     m->onnx_index = n->onnx_index;
+    m->again = true;
     for (int i = 0; i < n->nin; i++) {
         struct tensor *t = n->in[i];
         const bool inner = t && t->id < tensors && t->def && t->def->id >= from && copy[t->id];

@@ -27,7 +27,7 @@ static bool same_attr(const struct node *a, const struct node *b, int i)
 
 static bool same_node(const struct node *a, const struct node *b)
 {
-    if (a->op != b->op || a->nin != b->nin || a->nout != b->nout || a->stages || b->stages || a->pool || b->pool ||
+    if (a->op != b->op || a->again != b->again || a->nin != b->nin || a->nout != b->nout || a->stages || b->stages || a->pool || b->pool ||
         a->op->flags & (OP_RANDOM | OP_CONTROL | OP_UPDATES))
         return false;
     bool same = true, swapped = a->nin == 2 && a->op->flags & OP_COMMUTATIVE && a->in[0] == b->in[1] && a->in[1] == b->in[0];
