@@ -38,6 +38,7 @@ static const struct pass passes[] = {
 /* Of a graph that is trained: pass grad comes in, weights never become constants, and what backward reads is not merged away. */
 static const struct pass train_passes[] = {
     {"infer", pass_infer, "shapes, types and known values", true},
+    {"layers", pass_layers, "a list of the layers as written, for reports", false},
     {"canonicalise", pass_canonicalise, "exporters' debris goes", false},
     {"grad", pass_grad, "loss, backward and updates", false},
     {"simplify", pass_simplify, "dead code goes", false},
@@ -347,6 +348,13 @@ static struct graph *compile_train(struct options *o, struct diag *d, bool evalu
                 graph_free(g);
                 return NULL;
             }
+        for (int i = 0; i < g->inputs && g->from_onnx; i++)
+            if (g->input[i]->rank < 1 || g->input[i]->dim[0] != t.train.batch) {
+                diag_error_at(d, o->input, "input '%s' takes %lld samples, a batch has %d: --dim gives a symbolic size; where it is fixed, --emit=net "
+                              "makes a .net, which trains with any batch", g->input[i]->name, g->input[i]->rank < 1 ? 1 : (long long)g->input[i]->dim[0], t.train.batch);
+                graph_free(g);
+                return NULL;
+            }
         for (size_t i = 0; i < COUNT(train_passes); i++) {
             if (!run_pass(&train_passes[i], g, &t)) {
                 graph_free(g);
@@ -359,6 +367,8 @@ static struct graph *compile_train(struct options *o, struct diag *d, bool evalu
         return g;
     }
 }
+
+static struct training *training; /* of the network that was compiled last, for its report */
 
 /* With --train: the graphs beside the one for inference. */
 static bool emit_all(struct graph *g, struct options *o, struct diag *d)
@@ -376,6 +386,8 @@ static bool emit_all(struct graph *g, struct options *o, struct diag *d)
         }
         ok = (train.step = compile_train(o, d, false)) && (train.eval = compile_train(o, d, true));
     }
+    if (ok && train.step && report_form)
+        training = training_figures(train.step, train.eval, o);
     ok = ok && (!o->output || emit(g, &train, o));
     if (train.step)
         graph_free(train.step);
@@ -417,12 +429,15 @@ static bool report(struct options *o, struct diag *d)
 {
     struct report **list = xcalloc((size_t)o->ninputs, sizeof *list);
     struct graph **graph = xcalloc((size_t)o->ninputs, sizeof *graph);
+    const struct train train = o->train;
     bool ok = true;
     for (int i = 0; i < o->ninputs; i++) {
         o->input = o->inputs[i];
         graph[i] = read_network(o, d);
         if (graph[i] && compile(graph[i], o))
-            list[i] = report_new(graph[i], o);
+            list[i] = report_new(graph[i], training, o);
+        training = NULL;
+        o->train = train;
         ok &= list[i] != NULL;
     }
     if (ok)

@@ -39,6 +39,8 @@ struct node *grad_node(struct graph *g, const struct node *n, const char *op, co
     struct node *m = node_new(g, op_by_onnx(op), arena_printf(&g->arena, "%s.%s", n->name, suffix));
     m->span = n->span;
     m->onnx_index = n->onnx_index;
+    m->layer = n->layer;
+    m->layers = n->layers;
     for (int i = 0; i < 4 && in[i]; i++)
         node_input(g, m, in[i]);
     return m;

@@ -52,6 +52,11 @@ static void sums(FILE *f, const struct report *r)
     sum(f, bytes_text(r->code_bytes, a), "of code, about");
     snprintf(b, sizeof b, "%d of %d", r->weighted_depth, r->depth);
     sum(f, b, "depth: layers with weights, of all");
+    if (r->training) {
+        sum(f, bytes_text(r->training->arena_bytes, a), "arena of a training step");
+        sum(f, bytes_text(r->training->kept_bytes, a), "kept from forward to backward");
+        sum(f, bytes_text(r->training->state_bytes, a), r->training->optimizer);
+    }
     fputs("</div>\n<p>", f);
     for (int i = 0; i < r->kinds; i++) {
         fprintf(f, "%s%d ", i ? ", " : "", r->kind[i].count);

@@ -88,6 +88,8 @@ static json_t *network_json(const struct report *r)
     for (int i = r->inputs; i < r->layers; i++)
         json_array_append_new(layers, layer_json(r, i));
     json_object_set_new(o, "layers", layers);
+    if (r->training)
+        json_object_set_new(o, "training", training_json(r->training));
     return o;
 }
 

@@ -219,11 +219,12 @@ static void add_code(struct report *r)
     }
 }
 
-struct report *report_new(struct graph *g, const struct options *o)
+struct report *report_new(struct graph *g, struct training *training, const struct options *o)
 {
     struct report *r = xcalloc(1, sizeof *r);
     const char *slash = g->source ? strrchr(g->source, '/') : NULL;
     r->g = g;
+    r->training = training;
     r->o = o;
     r->name = c_identifier(&r->arena, o->name ? o->name : g->name);
     r->source = slash ? slash + 1 : g->source ? g->source : g->name;
@@ -243,6 +244,7 @@ void report_free(struct report *r)
 {
     if (!r)
         return;
+    training_free(r->training);
     arena_free(&r->arena);
     free(r);
 }

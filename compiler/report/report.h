@@ -46,7 +46,26 @@ struct kind {
     int64_t parameters, macs;
 };
 
+/* --train: what a layer, and a step, needs beside inference. */
+struct layer_training {
+    const char *name;
+    int64_t trained, frozen;            /* parameters */
+    int64_t gradient_bytes, kept_bytes; /* of its parameters; of activations that it makes and a backward node reads */
+    int backward, again;                /* steps behind the losses: on the way back; that compute once more what is not kept */
+};
+struct training {
+    int batch, inputs, layers; /* the first `inputs` layers are inputs */
+    const char *optimizer;
+    int values;                /* that the optimiser keeps of a parameter */
+    int real;                  /* bytes of one */
+    int64_t trained, frozen, statistics; /* numbers */
+    int64_t parameter_bytes, state_bytes, gradient_bytes, kept_bytes, arena_bytes, arena_lower_bound, scratch_bytes;
+    int forward, backward;     /* steps */
+    struct layer_training *layer;
+};
+
 struct report {
+    struct training *training; /* or NULL */
     struct graph *g;
     const struct options *o;
     const char *name, *source; /* source: without folders */
@@ -70,8 +89,15 @@ pass_fn pass_layers;
 enum report_form { REPORT_NONE, REPORT_TEXT, REPORT_JSON, REPORT_HTML, REPORT_DOT, REPORT_ERRORS };
 bool report_form_named(const char *name, enum report_form *form); /* NULL: text */
 
-/* g: planned. The report points into it. */
-struct report *report_new(struct graph *g, const struct options *o);
+/* training.c: step and eval are planned. Heap memory, which nothing points out of. */
+struct training *training_figures(const struct graph *step, const struct graph *eval, const struct options *o);
+void training_free(struct training *t);
+void training_text(FILE *f, const struct training *t);
+struct json_t;
+struct json_t *training_json(const struct training *t);
+
+/* g: planned. The report points into it. It takes `training` (NULL: none). */
+struct report *report_new(struct graph *g, struct training *training, const struct options *o);
 void report_free(struct report *r);
 void report_print(FILE *f, enum report_form form, struct report *const *list, int n);
 

@@ -123,4 +123,6 @@ void report_text(FILE *f, const struct report *r)
     fputc('\n', f);
     print_io(f, r);
     print_totals(f, r);
+    if (r->training)
+        training_text(f, r->training);
 }
