@@ -95,6 +95,7 @@ void tensor_forget(struct tensor *t);                        /* data that a tens
  * memory. False: an error was reported, or take said so. */
 typedef bool take_piece(void *arg, const void *data, size_t bytes);
 bool tensor_pieces(struct graph *g, struct tensor *t, take_piece *take, void *arg);
+bool subgraph_evaluate(struct graph *g, struct node *n);      /* the same of a node that owns subgraphs (subgraph.c) */
 bool fold_evaluate(struct graph *g, struct node *n);         /* outputs from the inputs' data; false if no kernel can */
 void tensor_release(struct tensor *t);                       /* what tensor_value computed may go */
 bool fold_small(struct graph *g, struct node *n);            /* true if the node's outputs are constants now */

@@ -164,6 +164,16 @@ static void print_inputs(const struct emitter *e, FILE *f)
     }
 }
 
+/* On how many threads a step runs: a subgraph's steps see to that themselves. */
+static const char *selftest_threads(struct emitter *e)
+{
+    const char *one = "";
+    for (int i = 0; i < e->g->nodes; i++)
+        if (e->g->node[i]->step >= 0 && e->g->node[i]->body[0])
+            one = arena_printf(&e->arena, "%s%sstep == %d", one, *one ? " || " : "", e->g->node[i]->step);
+    return *one ? arena_printf(&e->arena, "%s ? 1 : own.threads", one) : "own.threads";
+}
+
 void emit_selftest(struct emitter *e, FILE *f)
 {
     const char *n = e->name;
@@ -244,7 +254,7 @@ void emit_selftest(struct emitter *e, FILE *f)
             "    own.in = in;\n    own.out = out;\n"
             "    const struct %s_check *k = %s_checks;\n"
             "    for (int step = 0; step < %d; step++) {\n"
-            "        %s_do(&own, %s, own.threads);\n"
+            "        %s_do(&own, %s, %s);\n"
             "        for (; k->step == step; k++)\n"
             "            if (!%s_agrees(&own, k)) {\n"
             "                if (layer)\n                    *layer = k->layer;\n"
@@ -253,5 +263,5 @@ void emit_selftest(struct emitter *e, FILE *f)
             "    }\n"
             "    return CNNC_OK;\n"
             "}\n#endif\n",
-            n, n, n, g->steps, n, e->o->dispatch ? arena_printf(&e->arena, "((%s_layer *const *)ctx->level)[step]", n) : arena_printf(&e->arena, "%s_steps[step]", n), n);
+            n, n, n, g->steps, n, e->o->dispatch ? arena_printf(&e->arena, "((%s_layer *const *)ctx->level)[step]", n) : arena_printf(&e->arena, "%s_steps[step]", n), selftest_threads(e), n);
 }

@@ -99,15 +99,6 @@ void expose_extents(struct graph *g)
         }
 }
 
-bool run_pass(const struct pass *p, struct graph *g, struct options *o)
-{
-    for (int i = 0; i < g->nodes && !p->whole; i++)
-        for (int b = 0; b < 2; b++)
-            if (g->node[i]->body[b] && !run_pass(p, g->node[i]->body[b], o))
-                return false;
-    return p->run(g, o) && graph_verify(g, p->name);
-}
-
 bool pass_infer(struct graph *g, struct options *o)
 {
     (void)o;

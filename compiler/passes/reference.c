@@ -188,7 +188,7 @@ bool pass_reference(struct graph *g, struct options *o)
         /* a layer that the compiler cannot compute (random, control flow), and what depends on it, is not checked */
         if (n->out[0] && n->out[0]->data) /* a constant already */
             continue;
-        if (!known(n) || (n->op->flags & (OP_RANDOM | OP_CONTROL) && !(n->op->flags & OP_TRAINING)) || !fold_evaluate(g, n))
+        if (!known(n) || (n->op->flags & OP_RANDOM && !(n->op->flags & OP_TRAINING)) || !(n->body[0] ? subgraph_evaluate(g, n) : fold_evaluate(g, n)))
             unknown++;
         for (int k = 0; k < n->nout; k++)
             if (n->out[k] && n->out[k]->data && n->out[k]->kind == T_VALUE)

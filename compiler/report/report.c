@@ -209,6 +209,7 @@ static void add_code(struct report *r)
     sb_free(&e.defines);
     sb_free(&e.instances);
     sb_free(&e.layers);
+    names_free(&e.used);
     arena_free(&e.arena);
     r->code_bytes = SETUP_BYTES + (int64_t)r->instances * INSTANCE_BYTES + (int64_t)r->g->steps * LAYER_BYTES;
     r->stack_bytes = STACK_OTHERS;

@@ -109,3 +109,38 @@ for direction in (0, 1):
 two = Graph([node("Mul", "p q", "o"), node("Sub", "p q", "d")], "o d", [("p", F, [3]), ("q", F, [3])])
 case("scan_stateless", [node("Scan", "x w", "y z", body=two, num_scan_inputs=2, scan_input_directions=[0, 1])],
      [("x", F, long_), ("w", F, long_)], [("y", F, mul(long_, long_[::-1])), ("z", F, each(lambda a, b: a - b, long_, long_[::-1]))])
+
+# ---- convolutions in branches and rounds: blocked layouts, borders and scratch memory inside of subgraphs; the number of rounds, 3, looks as if it depended on data
+
+
+def padded(p, h, w):
+    return [[0.0] * (w + 2)] + [[0.0] + r + [0.0] for r in p] + [[0.0] * (w + 2)]
+
+
+def conv3(v, k):
+    h, w = len(v[0]), len(v[0][0])
+    v = [padded(p, h, w) for p in v]
+    return [[[sum(v[c][y + j][x + i] * f[c][j][i] for c in range(len(v)) for j in range(3) for i in range(3)) for x in range(w)] for y in range(h)] for f in k]
+
+
+def pool3(p):
+    h, w = len(p), len(p[0])
+    return [[max(p[j][i] for j in range(max(0, y - 1), min(h, y + 2)) for i in range(max(0, x - 1), min(w, x + 2))) for x in range(w)] for y in range(h)]
+
+
+def conv_loop(name, channels, size, known):
+    picture, kernel = [numbers(channels, size, size)], each(lambda a: a / 64, numbers(channels, channels, 3, 3))
+    v = picture[0]
+    for i in range(3 if known else 0):
+        v = add(each(lambda a: max(a, 0.0), conv3(v, kernel)), picture[0])
+        v = conv3(v, kernel) if i < 1 else [pool3(p) for p in v]
+    branch = node("If", "first", "r", then_branch=Graph([node("Conv", "s k", "a", pads=[1, 1, 1, 1])], "a"),
+                  else_branch=Graph([node("MaxPool", "s", "b", kernel_shape=[3, 3], pads=[1, 1, 1, 1])], "b"))
+    loop = Graph([node("Identity", "go", "again"), node("Conv", "v k", "c", pads=[1, 1, 1, 1]), node("Relu", "c", "d"), node("Add", "d x", "s"), node("Less", "i one", "first"), branch],
+                 "again r", [STEP, GO, ("v", F, [1, channels, size, size])])
+    case(name, [node("ReduceMax", "x", "m", keepdims=0), node("Mul", "m zero", "z"), node("Add", "z three", "f"), node("Cast", "f", "n", to=I64), node("Loop", "n - x", "y", body=loop)],
+         [("x", F, picture)], [("y", F, [v])], [("k", F, kernel), ("zero", F, 0.0), ("three", F, 3.0), ("one", I64, 1)])
+
+
+conv_loop("loop_conv", 16, 5, True)
+conv_loop("threads", 32, 20, False)  # without a result: runs with several numbers of threads are compared
