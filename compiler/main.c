@@ -24,7 +24,7 @@ static const struct pass passes[] = {
     {"keep", pass_keep, "what --keep names becomes an output", true},
     {"statistics", pass_statistics, "batch norms of a network without weights fit the initial ones", true},
     {"reference", pass_reference, "--selftest: what each layer results in", true},
-    {"layers", pass_layers, "a list of the layers as written, for reports", true},
+    {"layers", pass_layers, "a list of the layers as written, for reports", false},
     {"canonicalise", pass_canonicalise, "exporters' debris goes", false},
     {"simplify", pass_simplify, "constants and batch norm fold, dead code goes", false},
     {"quantize", pass_quantize, "what is quantised is computed in integers", false},

@@ -11,6 +11,7 @@ static struct tensor *capture(struct scope *s, const char *name, struct tensor *
     if (tensor_is_const(o) && o->data) {
         t = tensor_shaped(s->g, name, o->kind, o->dtype, o->rank, o->dim);
         t->data = o->data;
+        t->trainable = o->trainable;
         return t;
     }
     int i = 0;

@@ -58,10 +58,32 @@ static json_t *layer_json(const struct report *r, int i)
     return o;
 }
 
+static json_t *layers_json(const struct report *r)
+{
+    json_t *layers = json_array();
+    for (int i = r->inputs; i < r->layers; i++)
+        json_array_append_new(layers, layer_json(r, i));
+    return layers;
+}
+
+/* Those that nodes own: a name, layers, and what these own. */
+static json_t *subgraphs_json(const struct report *r)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < r->inners; i++) {
+        json_t *o = json_object();
+        json_object_set_new(o, "name", json_string(r->inner[i]->name));
+        json_object_set_new(o, "layers", layers_json(r->inner[i]));
+        json_object_set_new(o, "subgraphs", subgraphs_json(r->inner[i]));
+        json_array_append_new(all, o);
+    }
+    return all;
+}
+
 static json_t *network_json(const struct report *r)
 {
     const struct graph *g = r->g;
-    json_t *o = json_object(), *layers = json_array(), *kinds = json_object();
+    json_t *o = json_object(), *kinds = json_object();
     json_object_set_new(o, "network", json_string(g->name));
     json_object_set_new(o, "source", json_string(r->source));
     json_object_set_new(o, "target", json_string(r->o->target.name));
@@ -85,9 +107,9 @@ static json_t *network_json(const struct report *r)
     for (int i = 0; i < r->kinds; i++)
         json_object_set_new(kinds, r->kind[i].type, json_integer(r->kind[i].count));
     json_object_set_new(o, "layers_by_kind", kinds);
-    for (int i = r->inputs; i < r->layers; i++)
-        json_array_append_new(layers, layer_json(r, i));
-    json_object_set_new(o, "layers", layers);
+    json_object_set_new(o, "layers", layers_json(r));
+    if (r->inners)
+        json_object_set_new(o, "subgraphs", subgraphs_json(r));
     if (r->training)
         json_object_set_new(o, "training", training_json(r->training));
     return o;

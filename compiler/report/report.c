@@ -220,15 +220,12 @@ static void add_code(struct report *r)
     }
 }
 
-struct report *report_new(struct graph *g, struct training *training, const struct options *o)
+/* Without the code, of which subgraphs have none by themselves. */
+static struct report *report_of(struct graph *g, const struct options *o)
 {
     struct report *r = xcalloc(1, sizeof *r);
-    const char *slash = g->source ? strrchr(g->source, '/') : NULL;
     r->g = g;
-    r->training = training;
     r->o = o;
-    r->name = c_identifier(&r->arena, o->name ? o->name : g->name);
-    r->source = slash ? slash + 1 : g->source ? g->source : g->name;
     r->layer = g->layers;
     r->layers = g->nlayers;
     r->inputs = g->inputs;
@@ -237,6 +234,23 @@ struct report *report_new(struct graph *g, struct training *training, const stru
     add_sums(r);
     add_kinds(r);
     add_conversions(r);
+    for (int i = 0; i < g->nodes; i++)
+        for (int b = 0; b < 2 && g->node[i]->body[b] && g->node[i]->step >= 0; b++) {
+            struct report *inner = report_of(g->node[i]->body[b], o);
+            inner->name = arena_printf(&inner->arena, "%s of %s (%s)", g->node[i]->op->body[b], g->node[i]->name, g->node[i]->op->onnx);
+            VEC_PUSH(r->inner, r->inners, inner);
+            r->unused_parameters = MAX(0, r->unused_parameters - (inner->parameters - inner->unused_parameters)); /* they are the network's */
+        }
+    return r;
+}
+
+struct report *report_new(struct graph *g, struct training *training, const struct options *o)
+{
+    struct report *r = report_of(g, o);
+    const char *slash = g->source ? strrchr(g->source, '/') : NULL;
+    r->training = training;
+    r->name = c_identifier(&r->arena, o->name ? o->name : g->name);
+    r->source = slash ? slash + 1 : g->source ? g->source : g->name;
     add_code(r);
     return r;
 }
@@ -246,6 +260,9 @@ void report_free(struct report *r)
     if (!r)
         return;
     training_free(r->training);
+    for (int i = 0; i < r->inners; i++)
+        report_free(r->inner[i]);
+    free(r->inner);
     arena_free(&r->arena);
     free(r);
 }

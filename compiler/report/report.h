@@ -78,6 +78,8 @@ struct report {
     int64_t stack_bytes, code_bytes;
     int depth, weighted_depth;
     int steps, instances;
+    struct report **inner; /* of subgraphs, in the order of the nodes that own them; `name` says which */
+    int inners;
     int reorders, copies; /* conversions of layout; operands of a concat that are copied, each with the reason */
     const char *reorder_names, *copy_names;
     int64_t *alive, *scratch; /* bytes in use at each step, scratch included; of scratch */

@@ -116,10 +116,20 @@ static void print_io(FILE *f, const struct report *r)
     }
 }
 
+static void print_inner(FILE *f, const struct report *r)
+{
+    for (int i = 0; i < r->inners; i++) {
+        fprintf(f, "\n%s\n\n", r->inner[i]->name);
+        print_layers(f, r->inner[i]);
+        print_inner(f, r->inner[i]);
+    }
+}
+
 void report_text(FILE *f, const struct report *r)
 {
     fprintf(f, "%s (%s)\n\n", r->g->name, r->source);
     print_layers(f, r);
+    print_inner(f, r);
     fputc('\n', f);
     print_io(f, r);
     print_totals(f, r);
