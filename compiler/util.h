@@ -70,6 +70,14 @@ bool out_open(struct outfile *o, const char *path);  /* "-" is standard output; 
 bool out_close(struct outfile *o);                   /* false with errno set: nothing is left behind */
 void out_discard(struct outfile *o);
 
+/* A folder of a name that ends in XXXXXX (mkdtemp's, which fills that in): removed with all that lies in it by folder_drop, or when the
+ * compiler ends before that. NULL with errno set. */
+struct unfinished *folder_make(char *path);
+void folder_drop(struct unfinished *folder, bool keep); /* keep: it stays from now on. NULL: nothing */
+
+/* As system(), but a signal that ends the compiler ends the command first. */
+int command_run(const char *line);
+
 /* Float as the shortest text that reads back as the same value and is a C constant of type float; INFINITY, NAN. */
 const char *float_text(float v, char text[32]);
 const char *double_text(double v, char text[32]);

@@ -1,20 +1,23 @@
 #include "work.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 bool work_open(struct work *w, const char *kind, const char *where, struct diag *d)
 {
     const char *tmp = getenv("TMPDIR");
-    *w = (struct work){xasprintf("%s/cnnc-%s-XXXXXX", tmp && *tmp ? tmp : "/tmp", kind), where, d};
-    if (mkdtemp(w->dir))
+    *w = (struct work){.dir = xasprintf("%s/cnnc-%s-XXXXXX", tmp && *tmp ? tmp : "/tmp", kind), .where = where, .diag = d};
+    if ((w->folder = folder_make(w->dir))) {
+        if (getenv("CNNC_KEEP")) {
+            folder_drop(w->folder, true);
+            w->folder = NULL;
+        }
         return true;
+    }
     diag_error_at(d, w->dir, "%s", strerror(errno));
     free(w->dir);
     w->dir = NULL;
@@ -23,18 +26,9 @@ bool work_open(struct work *w, const char *kind, const char *where, struct diag 
 
 void work_close(struct work *w)
 {
-    DIR *d = w->dir && !getenv("CNNC_KEEP") ? opendir(w->dir) : NULL;
-    for (struct dirent *f; d && (f = readdir(d));) {
-        char *path = work_path(w, f->d_name);
-        if (strcmp(f->d_name, ".") != 0 && strcmp(f->d_name, "..") != 0)
-            unlink(path);
-        free(path);
-    }
-    if (d) {
-        closedir(d);
-        rmdir(w->dir);
-    }
+    folder_drop(w->folder, false);
     free(w->dir);
+    w->folder = NULL;
     w->dir = NULL;
 }
 
@@ -54,7 +48,7 @@ bool work_run(const struct work *w, const char *what, const char *command, const
 {
     char *out = work_path(w, output ? output : "log"), *log = work_path(w, "log");
     char *line = output ? xasprintf("%s >%s 2>%s", command, out, log) : xasprintf("%s >%s 2>&1", command, log);
-    const int status = system(line), code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    const int status = command_run(line), code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     if (status != 0) {
         diag_error_at(w->diag, w->where, code < 128 ? "%s: exit status %d: %s" : "%s: ended by signal: status %d: %s", what, code, command);
         show_beginning(log);

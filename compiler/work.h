@@ -6,7 +6,8 @@
 #include "util.h"
 
 struct work {
-    char *dir;         /* $TMPDIR/cnnc-KIND-..., removed at the end unless $CNNC_KEEP is set */
+    char *dir;         /* $TMPDIR/cnnc-KIND-..., removed at the end, also by a signal's, unless $CNNC_KEEP is set */
+    struct unfinished *folder;
     const char *where; /* what errors are about: the network's file */
     struct diag *diag;
 };
