@@ -161,7 +161,8 @@ static bool binary_simplify(struct graph *g, struct node *n)
         struct tensor *x = n->in[value], *c = n->in[1 - value], *operand[4] = {NULL};
         if (x->dtype != DT_F32 || !x->def || !x->def->op->channel_axis || (div && value == 1) || !(c = per_channel(g, c, x)) || !c->data)
             continue;
-        if (div || (sub && value == 0))
+        const bool turned = div || (sub && value == 0);
+        if (turned)
             c = of_constant(g, x->def, div ? "Reciprocal" : "Neg", c);
         if (!c)
             return false;
@@ -170,6 +171,8 @@ static bool binary_simplify(struct graph *g, struct node *n)
         operand[add || sub] = c;
         if (fold_affine(g, n, value, operand, 0))
             return true;
+        if (turned) /* what fails leaves nothing behind: a graph that grows would be looked at again for ever */
+            node_remove(g, c->def);
     }
     return false;
 }
