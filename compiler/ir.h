@@ -121,8 +121,10 @@ struct node {
 
     struct stage stage[CNNC_MAX_STAGES]; /* filled by fuse */
     int stages;
-    struct node *pool;       /* fuse: the pooling done on the way out (detached from the graph; its attributes hold) */
-    struct tensor *pool_in;  /* what is pooled: has the shape of the convolution's output, and no memory */
+    struct node *pool;       /* fuse: the pooling done on the way out, or the convolution (detached from the graph; its attributes hold). Of its
+                              * nin operands the first is pool_in, the others are the last inputs of this node. */
+    struct tensor *pool_in;  /* what it reads: has the shape of the convolution's output, and no memory */
+    const char *before;      /* of a pool: what `fused` of the node that took it in was */
     const char *fused;       /* names of the layers merged into this one, for comments: "relu1, pool1" */
     int *layer;              /* what it computes of the network as written: places in graph->layers */
     int layers;

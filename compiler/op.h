@@ -121,7 +121,8 @@ struct kernel {
     bool epilogue;             /* takes the stages of a node's epilogue */
     bool views;                /* writes through a view: its outputs may have a halo or be a slice of a larger tensor */
     bool slices;               /* nothing runs: its inputs come to lie inside its output (concat of whole blocks) */
-    bool pools;                /* computes node->pool as well, and only such nodes */
+    bool pools;                /* computes node->pool as well, a pooling, and only such nodes */
+    bool (*joins)(const struct node *n, const struct node *next); /* the same for a `next` with weights of its own that reads n's result; NULL: none */
     bool (*match)(const struct node *n, const struct target *target); /* can it compute this node? NULL: always */
     double (*cost)(const struct node *n, const struct target *target); /* estimated seconds on one core; NULL: 1e9, a last resort */
     double (*weights)(const struct node *n); /* elements of its packed weights, where they are more than the weights */

@@ -280,6 +280,22 @@ CNNC_INLINE void cnnc_pool_needs(const struct cnnc_conv_pool *k, long p, long *r
     *r1 = cnnc_min(p * k->pool_sh - k->pool_ph + k->pool_kh, k->c.oh);
 }
 
+/* ---- convolution and depthwise convolution ---- */
+
+struct cnnc_conv_depthwise {
+    struct cnnc_conv c, d;              /* d reads what c makes; c.y is not used */
+};
+
+/* Floats of a row of the ring, the padding to its left and right included. */
+CNNC_INLINE ptrdiff_t cnnc_conv_depthwise_row(const struct cnnc_conv_depthwise *g)
+{
+    return cnnc_max(g->d.pw + g->c.ow, (g->d.ow - 1) * g->d.sw + (g->d.kw - 1) * g->d.dw + 1) * CNNC_B;
+}
+CNNC_INLINE size_t cnnc_conv_depthwise_scratch(const struct cnnc_conv_depthwise *g)
+{
+    return (size_t)cnnc_max(g->c.tile_ocb, 1) * (size_t)(g->d.kh * cnnc_conv_depthwise_row(g)) * sizeof(float);
+}
+
 /* ---- to few channels ---- */
 
 /* A vector that begins within a row may end so many floats behind it. */

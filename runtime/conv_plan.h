@@ -32,6 +32,13 @@ CNNC_INLINE int cnnc_plan_tile_w(int width, int ocb)
     return width;
 }
 
+/* Pixels that the tiles of a row compute twice, of ocb output blocks each, where a block is one vector. */
+CNNC_INLINE int cnnc_plan_overlap(int width, int ocb)
+{
+    const int cut = cnnc_plan_cut(width, 28 / ocb);
+    return (width + cut - 1) / cut * cut - width;
+}
+
 /* Output blocks per tile: a divisor, so that no tile is cut short. */
 CNNC_INLINE int cnnc_plan_ocb(int blocks, int width)
 {
@@ -49,6 +56,8 @@ CNNC_INLINE void cnnc_conv_plan(struct cnnc_conv *g)
               (g->od == 1 || (g->x.d == g->x.h * g->ih && g->y.d == g->y.h * g->oh && (!tensor || g->add.d == g->add.h * g->oh)));
     int width = g->flat ? g->od * g->oh * g->ow : g->ow;
     g->tile_ocb = cnnc_conv_aligned(g) ? cnnc_plan_ocb(cnnc_blocks(g->oc / g->groups), width) : 1;
+    if (g->tile_ocb == 2 && cnnc_blocks(g->oc / g->groups) % 4 == 0 && cnnc_plan_overlap(width, 2) * 20 > width && cnnc_plan_overlap(width, 4) == 0)
+        g->tile_ocb = 4; /* planes of 7x7: seven pixels by four blocks leave nothing over */
     g->tile_w = cnnc_plan_tile_w(width, g->tile_ocb);
     g->ic_tail = g->groups == 1 ? g->ic % CNNC_B : 0;
     /* a tensor operand that is y itself would not survive partial sums in y */
@@ -203,6 +212,15 @@ CNNC_INLINE void cnnc_conv_pool_plan(struct cnnc_conv_pool *g)
     g->c.flat = 0, g->c.passes = 1;
     g->c.tile_ocb = ocb, g->c.tile_w = cnnc_plan_tile_w(g->c.ow, ocb);
     g->c.ic_tail = g->c.groups == 1 ? g->c.ic % CNNC_B : 0;
+}
+
+/* Rows are computed one at a time and in one pass, as with pooling. */
+CNNC_INLINE void cnnc_conv_depthwise_plan(struct cnnc_conv_depthwise *g)
+{
+    struct cnnc_conv_pool p = {.c = g->c};
+    cnnc_conv_pool_plan(&p);
+    g->c = p.c;
+    cnnc_depthwise_plan(&g->d);
 }
 
 /* ---- transposed ---- */

@@ -155,6 +155,8 @@ static void conv_cost(const struct node *n, struct cost *c)
 {
     const struct tensor *y = n->pool ? n->pool_in : n->out[0];
     c->macs = tensor_count(y) * (n->in[0]->dim[1] / MAX(1, attr_i(n, "group"))) * taps(n);
+    if (n->pool && n->pool->nin > 1) /* the depthwise convolution behind it */
+        c->macs += tensor_count(n->out[0]) * taps(n->pool);
 }
 
 static bool conv_channels(const struct node *n, int *axis, int64_t *groups)

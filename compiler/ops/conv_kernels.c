@@ -11,15 +11,6 @@
 
 /* ---- geometry --------------------------------------------------------------------------------------------------- */
 
-/* The members of struct cnnc_conv: M(name, kind, literal?). */
-#define CONV_MEMBERS(M)                                                                                                \
-    M(n, F_INT, 0), M(groups, F_INT, 0), M(ic, F_INT, 0), M(id, F_INT, 0), M(ih, F_INT, 0), M(iw, F_INT, 0),           \
-    M(oc, F_INT, 0), M(od, F_INT, 0), M(oh, F_INT, 0), M(ow, F_INT, 0), M(kd, F_INT, 1), M(kh, F_INT, 1),              \
-    M(kw, F_INT, 1), M(sd, F_INT, 0), M(sh, F_INT, 0), M(sw, F_INT, 1), M(dd, F_INT, 0), M(dh, F_INT, 0),              \
-    M(dw, F_INT, 1), M(pd, F_INT, 0), M(ph, F_INT, 0), M(pw, F_INT, 0), M(x, F_VIEW, 0), M(y, F_VIEW, 0),              \
-    M(add, F_VIEW, 0), M(ep, F_EPILOGUE, 1), M(tile_w, F_INT, 1), M(tile_ocb, F_INT, 1), M(ic_tail, F_INT, 1),         \
-    M(flat, F_INT, 1), M(passes, F_INT, 1), M(clip, F_INT, 1), M(winograd, F_INT, 1), M(tile_block, F_INT, 0)
-
 #define CONV_FIELD(name, kind, literal) {#name, offsetof(struct cnnc_conv, name), kind, literal, 0}
 static const struct field conv_fields[] = {CONV_MEMBERS(CONV_FIELD)};
 const struct geometry conv_geometry = {"cnnc_conv", sizeof(struct cnnc_conv), conv_fields, COUNT(conv_fields)};
@@ -109,7 +100,7 @@ double conv_macs(const struct node *n)
 }
 
 /* Elements past the edges that the window reads: padding, as far as the last window reaches. */
-static void padding_halo(const struct node *n, int i, int before[3], int after[3])
+void conv_padding_halo(const struct node *n, int i, int before[3], int after[3])
 {
     if (i != 0)
         return;
@@ -137,7 +128,7 @@ static void prepare_blocked(struct graph *g, struct node *n, const struct target
 
 /* ---- direct ----------------------------------------------------------------------------------------------------- */
 
-static bool direct_match(const struct node *n, const struct target *t) { return is_convolution(n, t); }
+bool conv_direct_match(const struct node *n, const struct target *t) { return is_convolution(n, t); }
 
 /* Multiply-adds of a kernel that computes every output from all taps: the gradient of an input that is larger than the output takes
  * more than the convolution did. */
@@ -146,7 +137,7 @@ static double all_taps(const struct cnnc_conv *c)
     return (double)c->n * c->od * c->oh * c->ow * c->oc * ((double)c->ic / c->groups) * c->kd * c->kh * c->kw;
 }
 
-static double direct_cost(const struct node *n, const struct target *t)
+double conv_direct_cost(const struct node *n, const struct target *t)
 {
     struct cnnc_conv c;
     conv_fill(n, &c, t);
@@ -156,7 +147,7 @@ static double direct_cost(const struct node *n, const struct target *t)
     return 3e-7 + all_taps(&c) * (c.ic_tail && c.groups == 1 ? 1 : in) * out / 55e9;
 }
 
-static void direct_prepare(struct graph *g, struct node *n, const struct target *t) { prepare_blocked(g, n, t, "direct"); }
+void conv_direct_prepare(struct graph *g, struct node *n, const struct target *t) { prepare_blocked(g, n, t, "direct"); }
 
 /* ---- first layer ------------------------------------------------------------------------------------------------ */
 
@@ -238,18 +229,18 @@ static size_t narrow_pool_scratch(const void *geometry)
 
 /* ---- depthwise -------------------------------------------------------------------------------------------------- */
 
-static bool depthwise_match(const struct node *n, const struct target *t)
+bool depthwise_match(const struct node *n, const struct target *t)
 {
     const int64_t groups = attr_i(n, "group");
     return is_convolution(n, t) && groups > 1 && groups == n->in[0]->dim[1] && groups == n->out[0]->dim[1];
 }
 
-static double depthwise_cost(const struct node *n, const struct target *t)
+double depthwise_cost(const struct node *n, const struct target *t)
 {
     return 3e-7 + conv_macs(n) * (double)blocks_of(n->out[0]->dim[1], t) / (double)n->out[0]->dim[1] / 15e9;
 }
 
-static void depthwise_fill(const struct node *n, void *geometry, const struct target *t)
+void depthwise_fill(const struct node *n, void *geometry, const struct target *t)
 {
     conv_fill(n, geometry, t);
     cnnc_depthwise_plan(geometry);
@@ -441,8 +432,8 @@ static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g,
 #define F2 .algorithm = "F(2x2, 3x3)", .arithmetic = 16.0 / 36, .part = "conv_winograd.h"
 #define F25 .algorithm = "F(2x2, 5x5)", .error = winograd25_error, .arithmetic = 36.0 / 100, .part = "conv_winograd.h"
 #define DIRECT                                                                                                          \
-    {.name = "conv_direct", .part = "conv_direct.h", .geometry = &conv_geometry, BLOCKED, .match = direct_match,        \
-     .cost = direct_cost, .halo = padding_halo, .prepare = direct_prepare, .fill = conv_fill}
+    {.name = "conv_direct", .part = "conv_direct.h", .geometry = &conv_geometry, BLOCKED, .match = conv_direct_match,        \
+     .cost = conv_direct_cost, .halo = conv_padding_halo, .prepare = conv_direct_prepare, .fill = conv_fill}
 #define FIRST                                                                                                           \
     {.name = "conv_first", .part = "conv_first.h", .geometry = &conv_geometry, PICTURE, .match = first_match,           \
      .cost = first_cost, .fill = first_fill, .scratch = first_scratch}
@@ -457,13 +448,13 @@ static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g,
      .weights = winograd25_weights, .prepare = winograd2_prepare, .fill = winograd2_fill, .scratch = winograd_scratch}
 #define WINOGRAD_RAW                                                                                                    \
     {.name = "conv_winograd_raw", F4, .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd_raw_cost, \
-     .prepare = direct_prepare, .fill = winograd_raw_fill, .scratch = winograd_raw_scratch}
+     .prepare = conv_direct_prepare, .fill = winograd_raw_fill, .scratch = winograd_raw_scratch}
 #define NARROW_BLOCKED                                                                                                  \
     {.name = "conv_narrow_blocked", .part = "conv_narrow.h", .geometry = &conv_geometry, BLOCKED, .match = narrow_blocked_match, \
      .cost = narrow_blocked_cost, .prepare = first_prepare, .fill = narrow_fill, .scratch = narrow_scratch}
 #define DEPTHWISE                                                                                                       \
     {.name = "depthwise", .part = "depthwise.h", .geometry = &conv_geometry, BLOCKED, .match = depthwise_match,         \
-     .cost = depthwise_cost, .halo = padding_halo, .prepare = depthwise_prepare, .fill = depthwise_fill}
+     .cost = depthwise_cost, .halo = conv_padding_halo, .prepare = depthwise_prepare, .fill = depthwise_fill}
 
 
 const struct kernel conv_kernels[CONV_KERNELS] = {
@@ -475,9 +466,9 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
      .prepare = winograd2_prepare, .fill = winograd2_pool_fill, .scratch = winograd_pool_scratch},
     WINOGRAD_RAW,
     {.name = "conv_winograd_raw_pool", F4, POOLS, BLOCKED, .match = winograd_pool_match, .cost = winograd_raw_cost,
-     .prepare = direct_prepare, .fill = winograd_raw_pool_fill, .scratch = winograd_raw_pool_scratch},
-    {.name = "conv_direct_pool", .part = "conv_pool.h", POOLS, BLOCKED, .match = direct_match, .cost = direct_cost, .halo = padding_halo,
-     .prepare = direct_prepare, .fill = direct_pool_fill, .scratch = direct_pool_scratch},
+     .prepare = conv_direct_prepare, .fill = winograd_raw_pool_fill, .scratch = winograd_raw_pool_scratch},
+    {.name = "conv_direct_pool", .part = "conv_pool.h", POOLS, BLOCKED, .match = conv_direct_match, .cost = conv_direct_cost, .halo = conv_padding_halo,
+     .prepare = conv_direct_prepare, .fill = direct_pool_fill, .scratch = direct_pool_scratch},
     {.name = "conv_narrow", .part = "conv_narrow.h", .geometry = &conv_geometry, PICTURE, .match = narrow_match, .cost = narrow_cost,
      .fill = narrow_fill, .scratch = narrow_scratch},
     NARROW_BLOCKED,
@@ -486,6 +477,7 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
     {.name = "conv_first_pool", .part = "conv_pool.h", POOLS, PICTURE, .match = first_match, .cost = first_cost,
      .fill = first_pool_fill, .scratch = first_pool_scratch},
     DEPTHWISE,
+    CONV_DEPTHWISE,
     CONV_PLAIN,
 };
 /* clang-format on */

@@ -3,7 +3,7 @@
 #define OPS_CONV_KERNELS_H
 #include "../op.h"
 
-enum { CONV_ATTRS = 9, CONV_KERNELS = 18, CONV_TRANSPOSE_KERNELS = 2, CONV_GRADIENT_KERNELS = 10 };
+enum { CONV_ATTRS = 9, CONV_KERNELS = 19, CONV_TRANSPOSE_KERNELS = 2, CONV_GRADIENT_KERNELS = 10 };
 extern const struct kernel conv_kernels[CONV_KERNELS], conv_transpose_kernels[CONV_TRANSPOSE_KERNELS];
 extern const struct kernel conv_gradient_kernels[CONV_GRADIENT_KERNELS]; /* of the input */
 extern const struct op op_conv_grad_input;
@@ -14,6 +14,38 @@ void conv_shape(const struct node *n, const struct tensor *from, const struct te
 void conv_fill(const struct node *n, void *geometry, const struct target *target);
 
 double conv_macs(const struct node *n);
+
+/* The members of struct cnnc_conv: M(name, kind, literal?). */
+#define CONV_MEMBERS(M)                                                                                                \
+    M(n, F_INT, 0), M(groups, F_INT, 0), M(ic, F_INT, 0), M(id, F_INT, 0), M(ih, F_INT, 0), M(iw, F_INT, 0),           \
+    M(oc, F_INT, 0), M(od, F_INT, 0), M(oh, F_INT, 0), M(ow, F_INT, 0), M(kd, F_INT, 1), M(kh, F_INT, 1),              \
+    M(kw, F_INT, 1), M(sd, F_INT, 0), M(sh, F_INT, 0), M(sw, F_INT, 1), M(dd, F_INT, 0), M(dh, F_INT, 0),              \
+    M(dw, F_INT, 1), M(pd, F_INT, 0), M(ph, F_INT, 0), M(pw, F_INT, 0), M(x, F_VIEW, 0), M(y, F_VIEW, 0),              \
+    M(add, F_VIEW, 0), M(ep, F_EPILOGUE, 1), M(tile_w, F_INT, 1), M(tile_ocb, F_INT, 1), M(ic_tail, F_INT, 1),         \
+    M(flat, F_INT, 1), M(passes, F_INT, 1), M(clip, F_INT, 1), M(winograd, F_INT, 1), M(tile_block, F_INT, 0)
+
+/* The halo that the window of input 0 reads. */
+void conv_padding_halo(const struct node *n, int i, int before[3], int after[3]);
+bool conv_direct_match(const struct node *n, const struct target *t);
+double conv_direct_cost(const struct node *n, const struct target *t);
+void conv_direct_prepare(struct graph *g, struct node *n, const struct target *t);
+bool depthwise_match(const struct node *n, const struct target *t);
+double depthwise_cost(const struct node *n, const struct target *t);
+void depthwise_fill(const struct node *n, void *geometry, const struct target *t);
+
+/* conv_depthwise.c: a convolution together with the depthwise one behind it. */
+extern const struct geometry conv_depthwise_geometry;
+bool conv_depthwise_joins(const struct node *n, const struct node *next);
+bool conv_depthwise_match(const struct node *n, const struct target *t);
+double conv_depthwise_cost(const struct node *n, const struct target *t);
+void conv_depthwise_fill(const struct node *n, void *geometry, const struct target *t);
+void conv_depthwise_prepare(struct graph *g, struct node *n, const struct target *t);
+size_t conv_depthwise_scratch(const void *geometry);
+#define CONV_DEPTHWISE                                                                                                  \
+    {.name = "conv_depthwise", .part = "conv_depthwise.h", .geometry = &conv_depthwise_geometry, .in_layout = LAYOUT_BLOCKED, \
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .joins = conv_depthwise_joins, .match = conv_depthwise_match, \
+     .cost = conv_depthwise_cost, .halo = conv_padding_halo, .prepare = conv_depthwise_prepare, .fill = conv_depthwise_fill, \
+     .scratch = conv_depthwise_scratch}
 
 /* conv_plain.c: the kernel that computes every convolution, and transposed ones. */
 bool conv_plain_match(const struct node *n, const struct target *t);

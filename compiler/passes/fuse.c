@@ -1,5 +1,5 @@
 /* fuse: an elementwise node behind a convolution or a dense layer becomes a stage of its epilogue; a pooling behind
- * that, its pool. Fusion is data in the node; the kernel that is selected computes it. */
+ * that, or a depthwise convolution, its pool. Fusion is data in the node; the kernel that is selected computes it. */
 #include "../pass.h"
 
 
@@ -56,6 +56,23 @@ static bool absorb_stage(struct graph *g, struct node *n, int value)
     return true;
 }
 
+/* n, which reads the result of `into`, is computed with it. */
+static void join(struct graph *g, struct node *into, struct node *n)
+{
+    struct node *copy = arena_alloc(&g->arena, sizeof *copy);
+    const char *own = into->fused;
+    *copy = *n; /* its attributes and shapes stay readable through this copy */
+    copy->in = copy->out = NULL;
+    copy->nout = 0;
+    into->pool = copy;
+    into->pool_in = n->in[0];
+    node_takes_over(g, into, n);
+    if (n->fused)
+        into->fused = arena_printf(&g->arena, "%s, %s", into->fused, n->fused);
+    copy->before = own; /* should select undo this */
+    drop_output(g, n, into, n->out[0]);
+}
+
 static bool absorb_pool(struct graph *g, struct node *n)
 {
     struct tensor *through = n->in[0];
@@ -74,15 +91,31 @@ static bool absorb_pool(struct graph *g, struct node *n)
         able |= into->op->kernels[i].pools;
     if (!able)
         return false;
-    struct node *copy = arena_alloc(&g->arena, sizeof *copy);
-    *copy = *n; /* its attributes and shapes stay readable through this copy */
-    copy->in = copy->out = NULL;
-    copy->nin = copy->nout = 0;
-    copy->fused = into->fused; /* as it was, should select undo this */
-    into->pool = copy;
-    into->pool_in = through;
-    node_takes_over(g, into, n);
-    drop_output(g, n, into, n->out[0]);
+    join(g, into, n);
+    return true;
+}
+
+/* A convolution that alone reads what another makes, if a kernel computes both. */
+static bool absorb_next(struct graph *g, struct node *n)
+{
+    struct tensor *through = n->nin ? n->in[0] : NULL;
+    struct node *into = through ? through->def : NULL;
+    bool able = false;
+    if (!into || into->pool || n->pool || n->nin > 3 || into->nin > 3 || n->nout != 1 || through->users != 1 || through->is_output)
+        return false;
+    for (int i = 0; i < into->op->nkernels; i++)
+        able |= into->op->kernels[i].joins && into->op->kernels[i].joins(into, n);
+    if (!able)
+        return false;
+    while (n->nin < n->op->max_in)
+        node_input(g, n, NULL);
+    while (into->nin < into->op->max_in)
+        node_input(g, into, NULL);
+    for (int i = 1; i < n->nin; i++)
+        node_input(g, into, n->in[i]);
+    const int place = n->id - 1; /* n goes; `into` waits for n's weights, which nodes may make */
+    join(g, into, n);
+    node_move(g, into, place);
     return true;
 }
 
@@ -108,5 +141,7 @@ bool pass_fuse(struct graph *g, struct options *o)
         if (done)
             i--;
     }
+    for (int i = 0; i < g->nodes && !o->target.train; i++)
+        absorb_next(g, g->node[i]);
     return true;
 }

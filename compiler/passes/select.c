@@ -54,11 +54,14 @@ const char *kernel_name(struct arena *a, const struct node *n, const struct kern
     return r;
 }
 
+/* Is what fuse joined to n a layer with weights, and not a pooling? */
+static bool joined(const struct node *n) { return n->pool && n->pool->nin > 1; }
+
 static bool can_run(const struct node *n, const struct kernel *k, const struct target *target)
 {
     const bool blocked = k->in_layout == LAYOUT_BLOCKED || k->out_layout == LAYOUT_BLOCKED;
-    return !(blocked && target->block <= 1) && !(n->stages && !k->epilogue) && (n->pool != NULL) == k->pools &&
-           (!k->match || k->match(n, target));
+    return !(blocked && target->block <= 1) && !(n->stages && !k->epilogue) && (n->pool && !joined(n)) == k->pools &&
+           (k->joins ? joined(n) && k->joins(n, n->pool) : !joined(n)) && (!k->match || k->match(n, target));
 }
 
 /* Seconds that --tune measured, or -1. */
@@ -135,7 +138,7 @@ static const struct kernel *fastest(const struct node *n, const struct target *t
     return best;
 }
 
-/* The pooling of n becomes a node of its own again. */
+/* The pooling of n, or the layer joined to it, becomes a node of its own again. */
 static void split_pool(struct graph *g, struct node *n)
 {
     struct node *p = n->pool;
@@ -155,24 +158,41 @@ static void split_pool(struct graph *g, struct node *n)
             n->layer[kept++] = n->layer[i];
     }
     n->layers = kept;
-    n->fused = p->fused;
+    n->fused = p->before;
+    apart->fused = p->fused;
+    memcpy(apart->stage, p->stage, sizeof p->stage);
+    apart->stages = p->stages;
+    n->kernel_note = joined(n) ? arena_printf(&g->arena, "%s apart is faster", p->name) : "pooling apart is faster";
     n->out[0] = n->pool_in;
     n->out[0]->def = n;
     n->out[0]->def_index = 0;
     n->pool = NULL;
     n->pool_in = NULL;
-    n->kernel_note = "pooling apart is faster";
     node_input(g, apart, n->out[0]);
+    const int own = n->nin - (p->nin - 1);
+    for (int i = own; i < n->nin; i++) {
+        node_input(g, apart, n->in[i]);
+        node_set_input(g, n, i, NULL);
+    }
+    n->nin = own;
     VEC_PUSH(apart->out, apart->nout, y);
     y->def = apart;
     y->def_index = 0;
 }
 
-static double pooling_time(const struct node *pool, struct tensor *x, struct tensor *y, const struct target *target)
+/* pool by itself, from x to y; operands: the others that it reads. */
+static double pooling_time(const struct node *pool, struct tensor *x, struct tensor **operands, struct tensor *y, const struct target *target)
 {
+    struct tensor *in[4] = {x};
     struct node apart = *pool;
     double best = INFINITY;
-    apart.in = &x, apart.nin = 1, apart.out = &y, apart.nout = 1;
+    for (int i = 1; i < pool->nin; i++)
+        in[i] = operands[i - 1];
+    apart.in = in, apart.out = &y, apart.nout = 1;
+    if (apart.nin > 1) { /* a tensor that the cache does not keep is written and read at its speed */
+        const double bytes = 4 * (double)tensor_count(x);
+        return fastest(&apart, target, &no_limits, &best) ? best + (bytes > 1e6 ? 2 * bytes / 60e9 : 0) : INFINITY;
+    }
     for (int k = 0; target->tuned && k < apart.op->nkernels; k++) {
         const double t = can_run(&apart, &apart.op->kernels[k], target) ? measured(&apart, &apart.op->kernels[k], target) : -1;
         best = t >= 0 && t < best ? t : best;
@@ -186,6 +206,7 @@ static struct node *without_pool(struct node *n, struct tensor **y)
     struct node *pool = n->pool;
     *y = n->out[0];
     n->pool = NULL;
+    n->nin -= pool->nin - 1;
     n->out[0] = n->pool_in;
     return pool;
 }
@@ -193,18 +214,19 @@ static struct node *without_pool(struct node *n, struct tensor **y)
 static void with_pool(struct node *n, struct node *pool, struct tensor *y)
 {
     n->pool = pool;
+    n->nin += pool->nin - 1;
     n->out[0] = y;
 }
 
-/* Would n without its pooling, and the pooling after it, take less time? */
-static bool apart_is_faster(struct node *n, const struct target *target, const struct limits *limits, double joined)
+/* What n without its pooling, and the pooling after it, would take. */
+static double time_apart(struct node *n, const struct target *target, const struct limits *limits)
 {
     struct tensor *y;
     struct node *pool = without_pool(n, &y);
     double alone;
     const bool able = fastest(n, target, limits, &alone) != NULL;
     with_pool(n, pool, y);
-    return able && alone + pooling_time(pool, n->pool_in, y, target) < joined;
+    return !able ? INFINITY : alone + pooling_time(pool, n->pool_in, n->in + n->nin - (pool->nin - 1), y, target);
 }
 
 enum { CANDIDATES = 16 };
@@ -251,9 +273,13 @@ static bool choose(struct graph *g, struct node *n, const struct options *o, con
         time = n->kernel ? estimate(n, n->kernel, &o->target) : 0;
     } else {
         n->kernel = fastest(n, &o->target, limits, &time);
-        if (n->pool && (!n->kernel || apart_is_faster(n, &o->target, limits, time))) {
+        const double apart = n->pool ? time_apart(n, &o->target, limits) : INFINITY;
+        char text[32];
+        if (n->pool && (!n->kernel || apart < time)) {
             split_pool(g, n);
             n->kernel = fastest(n, &o->target, limits, &time);
+        } else if (joined(n)) {
+            n->kernel_note = arena_printf(&g->arena, "with %s, apart: %s", n->pool->name, time_text(apart, text));
         }
     }
     if (!n->kernel)

@@ -81,6 +81,8 @@ const char *tuned_layer(struct arena *a, const struct node *n)
     if (n->pool) {
         sb_addf(&b, "; %s", n->pool->op->onnx);
         add_attrs(&b, n->pool);
+        for (int i = 0; i < n->pool->stages; i++)
+            sb_addf(&b, "%s %d", i ? "" : "; stages", (int)n->pool->stage[i].op);
     }
     const char *r = arena_strdup(a, b.s);
     sb_free(&b);

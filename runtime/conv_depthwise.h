@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: 0BSD
+ *
+ * A convolution and the depthwise convolution that alone reads it (the first half of an inverted residual), without the tensor between them:
+ * a ring of rows in scratch, as many as the depthwise window is high, of one tile of channels at a time. 2-D (and 1-D as one row).
+ * Geometry struct cnnc_conv_depthwise after cnnc_conv_depthwise_plan(): c the convolution as for conv_direct.h, d the depthwise one, both with
+ * their own epilogues, whose stages have no operands. in[0..2] as for c, in[3], in[4] weights and bias as for d. Scratch
+ * cnnc_conv_depthwise_scratch(). The bits are those of the two kernels one after the other. */
+#include "conv_direct.h"
+#include "depthwise.h"
+
+#ifndef CNNC_CONV_DEPTHWISE_H
+#define CNNC_CONV_DEPTHWISE_H
+
+/* One row of one vector of channels of the result: row p. ring: [kh][width][B], its first column pw to the left of the rows'. */
+CNNC_INLINE void CNNC_FN(cnnc_depthwise_ring)(const struct cnnc_conv *d, const float *ring, ptrdiff_t row, const float *w, const float *bias,
+                                              float *y, const struct cnnc_stage_args *args, const int NW, long p, int lanes)
+{
+    const long iy = p * d->sh - d->ph;
+    int kh = d->kh;
+    CNNC_OPAQUE(kh); /* as in depthwise.h */
+    for (long tx = 0; tx < d->ow; tx += NW) {
+        const long at = tx < d->ow - NW ? tx : d->ow - NW;
+        cnnc_vf acc[CNNC_TILE_ACC];
+        CNNC_FN(cnnc_tile_bias)(acc, bias, NW, 1);
+        for (int b = 0; b < kh; b++)
+            if (iy + b >= 0 && iy + b < d->ih)
+                CNNC_FN(cnnc_depthwise_row)(d, acc, ring + (iy + b) % d->kh * row + at * d->sw * CNNC_B, w + b * d->kw * CNNC_B, NW, 0, 0, 0);
+        CNNC_FN(cnnc_tile_finish)(acc, y + at * CNNC_B, &d->ep, args, NW, 1, CNNC_B, 0, CNNC_B, 0, (int)(tx - at), lanes);
+    }
+}
+
+CNNC_INLINE void CNNC_FN(cnnc_conv_depthwise)(const struct cnnc_conv_depthwise *g, const void *const in[], void *const out[],
+                                              struct cnnc_thread t)
+{
+    struct cnnc_conv k = g->c;
+    const struct cnnc_conv *d = &g->d;
+    const int NV = CNNC_FN(cnnc_tile_nv)(k.tile_ocb), NW = CNNC_FN(cnnc_tile_nw)(k.tile_w, NV), DW = CNNC_FN(cnnc_depthwise_nw)(d->tile_w);
+    const long vectors = cnnc_blocks(k.oc) * CNNC_VPB, across = (k.ow + NW - 1) / NW;
+    const int in_blocks = cnnc_conv_in_blocks(&k);
+    const struct cnnc_stage_args none = cnnc_stage_args(&k.ep, in, 5), after = cnnc_stage_args(&d->ep, in, 5);
+    const float *x = (const float *)in[0] - k.ph * k.x.h - k.pw * CNNC_B, *bias = (const float *)in[4];
+    const ptrdiff_t row = cnnc_conv_depthwise_row(g), block = d->kh * row;
+    float *ring = (float *)t.scratch;
+    long first, last, done = 0;
+    k.y.c = block, k.y.h = 0, k.y.d = 0; /* the strip writes into the ring */
+    cnnc_split(k.n * (vectors / NV) * d->oh, t, &first, &last);
+    memset(ring, 0, cnnc_conv_depthwise_scratch(g)); /* what is left and right of the rows stays zero */
+    for (long u = first; u < last; u++) {
+        const long p = u % d->oh, v = u / d->oh % (vectors / NV) * NV, n = u / d->oh / (vectors / NV), ob = v / CNNC_VPB;
+        const long r0 = cnnc_max(p * d->sh - d->ph, 0), r1 = cnnc_min(p * d->sh - d->ph + d->kh, k.oh);
+        if (u == first || p == 0)
+            done = r0; /* nothing in the ring is of use */
+        for (done = cnnc_max(done, r0); done < r1; done++)
+            CNNC_FN(cnnc_direct_strip)(&k, x + n * k.x.n, (const float *)in[1], (const float *)in[2],
+                                       ring + done % d->kh * row + d->pw * CNNC_B - ob * block, none, NW, NV, in_blocks, (int)v,
+                                       done * across, (done + 1) * across);
+        for (int j = 0; j < NV; j++) {
+            const long b = (v + j) / CNNC_VPB, lane = (v + j) % CNNC_VPB * CNNC_VL;
+            CNNC_FN(cnnc_depthwise_ring)(d, ring + (b - ob) * block + lane, row, (const float *)in[3] + b * d->kh * d->kw * CNNC_B + lane,
+                                         bias ? bias + b * CNNC_B + lane : NULL, (float *)out[0] + n * d->y.n + b * d->y.c + p * d->y.h + lane,
+                                         &after, DW, p, (int)(d->oc - b * CNNC_B - lane));
+        }
+    }
+}
+#endif
