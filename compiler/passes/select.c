@@ -191,6 +191,7 @@ static double pooling_time(const struct node *pool, struct tensor *x, struct ten
     apart.in = in, apart.out = &y, apart.nout = 1;
     if (apart.nin > 1) { /* a tensor that the cache does not keep is written and read at its speed */
         const double bytes = 4 * (double)tensor_count(x);
+        x->layout.block = target->block; /* as a kernel leaves it that is worth a comparison */
         return fastest(&apart, target, &no_limits, &best) ? best + (bytes > 1e6 ? 2 * bytes / 60e9 : 0) : INFINITY;
     }
     for (int k = 0; target->tuned && k < apart.op->nkernels; k++) {
