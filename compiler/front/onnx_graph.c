@@ -83,8 +83,12 @@ struct tensor *import_tensor(struct scope *s, const char *what, const Onnx__Tens
 static struct tensor *densify(struct scope *s, const Onnx__SparseTensorProto *p)
 {
     const char *name = p->values && p->values->name ? p->values->name : "";
-    struct tensor *values = p->values ? import_tensor(s, "sparse initialiser", p->values) : NULL;
-    struct tensor *indices = p->indices && values ? import_tensor(s, "indices of sparse initialiser", p->indices) : NULL;
+    if (!p->values || !p->indices) {
+        diag_error_at(s->im->diag, s->where, "sparse initialiser '%s' lacks its %s", name, p->values ? "indices" : "values");
+        return NULL;
+    }
+    struct tensor *values = import_tensor(s, "sparse initialiser", p->values);
+    struct tensor *indices = values ? import_tensor(s, "indices of sparse initialiser", p->indices) : NULL;
     if (!indices)
         return NULL;
     int64_t dim[MAX_RANK], count = 1, n = tensor_count(values);
