@@ -6,6 +6,7 @@
 
 #include "../../runtime/conv_plan.h"
 #include "../../runtime/conv_train_plan.h"
+#include "conv_winograd.h"
 #include "pack.h"
 #include "shared.h"
 
@@ -77,16 +78,15 @@ void conv_fill(const struct node *n, void *geometry, const struct target *target
 
 static bool known(const struct tensor *t) { return tensor_is_const(t) || (t->def && t->def->folded); }
 
-/* Float, with weights that can be packed: ahead, or (in training) in the run. */
-static bool is_float(const struct node *n, const struct target *t)
+bool conv_is_float(const struct node *n, const struct target *t)
 {
     return n->in[0]->dtype == DT_F32 && (t->train || (known(n->in[1]) && (!input(n, 2) || known(n->in[2]))));
 }
 
-static bool is_convolution(const struct node *n, const struct target *t)
+bool conv_is_convolution(const struct node *n, const struct target *t)
 {
     struct cnnc_conv c;
-    if (t->block != 16 || !is_float(n, t))
+    if (t->block != 16 || !conv_is_float(n, t))
         return false;
     conv_fill(n, &c, t);
     return !is_gradient(n) || (c.sd == 1 && c.sh == 1 && c.sw == 1 && c.pd >= 0 && c.ph >= 0 && c.pw >= 0);
@@ -114,13 +114,13 @@ void conv_padding_halo(const struct node *n, int i, int before[3], int after[3])
     after[2] = MAX(0, (c.ow - 1) * c.sw + c.dw * (c.kw - 1) + 1 - c.iw - c.pw);
 }
 
-static int64_t blocks_of(int64_t channels, const struct target *t) { return (channels + t->block - 1) / t->block * t->block; }
+int64_t conv_block_channels(int64_t channels, const struct target *t) { return (channels + t->block - 1) / t->block * t->block; }
 
-static void prepare_blocked(struct graph *g, struct node *n, const struct target *target, const char *form)
+void conv_prepare_blocked(struct graph *g, struct node *n, const struct target *target, const char *form)
 {
     struct cnnc_conv c;
     conv_fill(n, &c, target);
-    const int64_t channels = blocks_of(c.oc, target);
+    const int64_t channels = conv_block_channels(c.oc, target);
     pack_weights(g, n, 1, form, is_gradient(n) && strcmp(form, "transposed") != 0, &c);
     pack_vector(g, n, 2, channels);
     pack_stage_vectors(g, n, channels);
@@ -128,7 +128,7 @@ static void prepare_blocked(struct graph *g, struct node *n, const struct target
 
 /* ---- direct ----------------------------------------------------------------------------------------------------- */
 
-bool conv_direct_match(const struct node *n, const struct target *t) { return is_convolution(n, t); }
+bool conv_direct_match(const struct node *n, const struct target *t) { return conv_is_convolution(n, t); }
 
 /* Multiply-adds of a kernel that computes every output from all taps: the gradient of an input that is larger than the output takes
  * more than the convolution did. */
@@ -143,21 +143,21 @@ double conv_direct_cost(const struct node *n, const struct target *t)
     conv_fill(n, &c, t);
     /* what padding to blocks and zero weights between groups cost */
     double in = (double)cnnc_conv_in_blocks(&c) * t->block / ((double)c.ic / c.groups);
-    double out = (double)blocks_of(c.oc, t) / c.oc;
+    double out = (double)conv_block_channels(c.oc, t) / c.oc;
     return 3e-7 + all_taps(&c) * (c.ic_tail && c.groups == 1 ? 1 : in) * out / 55e9;
 }
 
-void conv_direct_prepare(struct graph *g, struct node *n, const struct target *t) { prepare_blocked(g, n, t, "direct"); }
+void conv_direct_prepare(struct graph *g, struct node *n, const struct target *t) { conv_prepare_blocked(g, n, t, "direct"); }
 
 /* ---- first layer ------------------------------------------------------------------------------------------------ */
 
 static bool first_match(const struct node *n, const struct target *t)
 {
-    return is_convolution(n, t) && n->in[0]->dim[1] <= 4 && attr_i(n, "group") == 1;
+    return conv_is_convolution(n, t) && n->in[0]->dim[1] <= 4 && attr_i(n, "group") == 1;
 }
 static double first_cost(const struct node *n, const struct target *t)
 {
-    return 3e-7 + conv_macs(n) * (double)blocks_of(n->out[0]->dim[1], t) / (double)n->out[0]->dim[1] / 45e9;
+    return 3e-7 + conv_macs(n) * (double)conv_block_channels(n->out[0]->dim[1], t) / (double)n->out[0]->dim[1] / 45e9;
 }
 
 static void first_fill(const struct node *n, void *geometry, const struct target *t)
@@ -167,7 +167,7 @@ static void first_fill(const struct node *n, void *geometry, const struct target
 }
 
 static size_t first_scratch(const void *geometry) { return cnnc_conv_first_scratch(geometry); }
-static void first_prepare(struct graph *g, struct node *n, const struct target *t) { prepare_blocked(g, n, t, "first"); }
+static void first_prepare(struct graph *g, struct node *n, const struct target *t) { conv_prepare_blocked(g, n, t, "first"); }
 
 /* ---- to few channels, from the user's picture or from blocks: pixels in a vector ---- */
 
@@ -180,7 +180,7 @@ static bool narrow_match(const struct node *n, const struct target *t)
 static bool narrow_blocked_match(const struct node *n, const struct target *t)
 {
     const int spatial = n->in[0]->rank - 2;
-    return is_convolution(n, t) && attr_i(n, "group") == 1 && n->out[0]->dim[1] * 2 <= t->block && attr_at(n, "strides", spatial - 1, 1) == 1;
+    return conv_is_convolution(n, t) && attr_i(n, "group") == 1 && n->out[0]->dim[1] * 2 <= t->block && attr_at(n, "strides", spatial - 1, 1) == 1;
 }
 
 /* The maxima are taken before the epilogue. */
@@ -232,12 +232,12 @@ static size_t narrow_pool_scratch(const void *geometry)
 bool depthwise_match(const struct node *n, const struct target *t)
 {
     const int64_t groups = attr_i(n, "group");
-    return is_convolution(n, t) && groups > 1 && groups == n->in[0]->dim[1] && groups == n->out[0]->dim[1];
+    return conv_is_convolution(n, t) && groups > 1 && groups == n->in[0]->dim[1] && groups == n->out[0]->dim[1];
 }
 
 double depthwise_cost(const struct node *n, const struct target *t)
 {
-    return 3e-7 + conv_macs(n) * (double)blocks_of(n->out[0]->dim[1], t) / (double)n->out[0]->dim[1] / 15e9;
+    return 3e-7 + conv_macs(n) * (double)conv_block_channels(n->out[0]->dim[1], t) / (double)n->out[0]->dim[1] / 15e9;
 }
 
 void depthwise_fill(const struct node *n, void *geometry, const struct target *t)
@@ -248,85 +248,7 @@ void depthwise_fill(const struct node *n, void *geometry, const struct target *t
 
 static void depthwise_prepare(struct graph *g, struct node *n, const struct target *t)
 {
-    prepare_blocked(g, n, t, "depthwise");
-}
-
-/* ---- Winograd --------------------------------------------------------------------------------------------------- */
-
-static bool square_match(const struct node *n, const struct target *t, int side)
-{
-    struct cnnc_conv c;
-    if (!t->winograd || !is_convolution(n, t) || n->in[0]->rank != 4 || attr_i(n, "group") != 1)
-        return false;
-    conv_fill(n, &c, t);
-    return c.kh == side && c.kw == side && c.sh == 1 && c.sw == 1 && c.dh == 1 && c.dw == 1 && c.ic >= 16 && c.oc >= 16 &&
-           c.oh > 1 && c.ow > 1;
-}
-
-static bool winograd_match(const struct node *n, const struct target *t) { return square_match(n, t, 3); }
-
-/* Not in training, where the rounding of every step adds to the next one's. */
-static bool winograd4_match(const struct node *n, const struct target *t) { return !t->train && winograd_match(n, t); }
-static bool winograd25_match(const struct node *n, const struct target *t) { return !t->train && square_match(n, t, 5); }
-
-/* The product runs at the direct kernel's speed; each transform moves its tiles through the cache once; weights larger than the
- * cache arrive at the memory's speed. */
-static double winograd_cost(const struct node *n, const struct target *t, int m)
-{
-    struct cnnc_conv c;
-    conv_fill(n, &c, t);
-    c.winograd = m;
-    cnnc_winograd_plan(&c);
-    const double s = cnnc_winograd_points(&c), tiles = (double)c.n * ((c.oh + m - 1) / m) * ((c.ow + m - 1) / m);
-    const double ic = c.ic, oc = (double)blocks_of(c.oc, t), weights = s * ic * oc * 4;
-    return 1e-6 + tiles * ic * oc * s / 55e9 + tiles * s * (ic + oc) * 4 / 25e9 + weights / (weights > 4e6 ? 12e9 : 60e9);
-}
-
-/* Weights transformed in the run: so long for each vector of them, more where they come from beyond the cache. */
-static double winograd_raw_cost(const struct node *n, const struct target *t)
-{
-    struct cnnc_conv c;
-    conv_fill(n, &c, t);
-    cnnc_winograd_raw_plan(&c);
-    const double tiles = (double)c.n * ((c.oh + 3) / 4) * ((c.ow + 3) / 4), blocks = ceil(tiles / c.tile_block);
-    const double ic = c.ic, oc = (double)blocks_of(c.oc, t), filters = ic * oc / t->block;
-    return 1e-6 + tiles * ic * oc * 36 / 55e9 + tiles * 36 * (ic + oc) * 4 / 25e9 +
-           blocks * filters * (ic * oc * 36 > 4e6 ? 45e-9 : 24e-9);
-}
-
-static void winograd_raw_fill(const struct node *n, void *geometry, const struct target *t)
-{
-    conv_fill(n, geometry, t);
-    cnnc_winograd_raw_plan(geometry);
-}
-static size_t winograd_raw_scratch(const void *geometry) { return cnnc_winograd_raw_scratch(geometry); }
-
-static void winograd_fill(const struct node *n, void *geometry, const struct target *t, int m)
-{
-    struct cnnc_conv *c = geometry;
-    conv_fill(n, c, t);
-    c->winograd = m;
-    cnnc_winograd_plan(c);
-}
-
-static double winograd2_cost(const struct node *n, const struct target *t) { return winograd_cost(n, t, 2); }
-static double winograd4_cost(const struct node *n, const struct target *t) { return winograd_cost(n, t, 4); }
-static void winograd2_fill(const struct node *n, void *g, const struct target *t) { winograd_fill(n, g, t, 2); }
-static void winograd4_fill(const struct node *n, void *g, const struct target *t) { winograd_fill(n, g, t, 4); }
-static double winograd2_weights(const struct node *n) { return (double)tensor_count(n->in[1]) * 16 / 9; }
-static double winograd4_weights(const struct node *n) { return (double)tensor_count(n->in[1]) * 4; }
-static double winograd25_weights(const struct node *n) { return (double)tensor_count(n->in[1]) * 36 / 25; }
-/* Measured over normal data and weights. F(2x2, 3x3) is no worse than a direct sum. */
-static double winograd4_error(const struct node *n) { return 8e-8 * sqrt((double)n->in[1]->dim[1]); }
-static double winograd25_error(const struct node *n) { return 8e-8 * sqrt((double)n->in[1]->dim[1]); }
-static size_t winograd_scratch(const void *geometry) { return cnnc_winograd_scratch(geometry); }
-static void winograd2_prepare(struct graph *g, struct node *n, const struct target *t)
-{
-    prepare_blocked(g, n, t, "winograd2");
-}
-static void winograd4_prepare(struct graph *g, struct node *n, const struct target *t)
-{
-    prepare_blocked(g, n, t, "winograd4");
+    conv_prepare_blocked(g, n, t, "depthwise");
 }
 
 /* ---- with max pooling ------------------------------------------------------------------------------------------- */
@@ -482,7 +404,7 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
 };
 /* clang-format on */
 
-static bool transpose_match(const struct node *n, const struct target *t) { return t->block == 16 && is_float(n, t); }
+static bool transpose_match(const struct node *n, const struct target *t) { return t->block == 16 && conv_is_float(n, t); }
 
 static void transpose_fill(const struct node *n, void *geometry, const struct target *t)
 {
@@ -496,7 +418,7 @@ static double transpose_cost(const struct node *n, const struct target *t)
     struct cnnc_conv c;
     transpose_fill(n, &c, t);
     const double in = (double)cnnc_conv_in_blocks(&c) * t->block / ((double)c.ic / c.groups);
-    return 3e-7 + conv_macs(n) * (c.ic_tail && c.groups == 1 ? 1 : in) * (double)blocks_of(c.oc, t) / c.oc / 40e9;
+    return 3e-7 + conv_macs(n) * (c.ic_tail && c.groups == 1 ? 1 : in) * (double)conv_block_channels(c.oc, t) / c.oc / 40e9;
 }
 
 static void transpose_halo(const struct node *n, int i, int before[3], int after[3])
@@ -510,7 +432,7 @@ static void transpose_halo(const struct node *n, int i, int before[3], int after
 
 static void transpose_prepare(struct graph *g, struct node *n, const struct target *t)
 {
-    prepare_blocked(g, n, t, "transposed");
+    conv_prepare_blocked(g, n, t, "transposed");
 }
 
 #define TRANSPOSE                                                                                                      \
