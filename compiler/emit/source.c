@@ -175,7 +175,9 @@ static void print_setup(struct emitter *e, FILE *f)
             "    if (arena_bytes < %s_ARENA_BYTES(threads))\n        return CNNC_ARENA_TOO_SMALL;\n"
             "    if ((uintptr_t)arena %% 64)\n        return CNNC_NOT_ALIGNED;\n",
             n, n, u);
-    if (e->weights_in == WEIGHTS_FILE)
+    if (e->weights_in == WEIGHTS_INCBIN) /* the file as it was when the code was assembled */
+        fprintf(f, "    weights = %s_weights_data;\n    weights_bytes = (size_t)((uintptr_t)%s_weights_end - (uintptr_t)%s_weights_data);\n", n, n, n);
+    if (e->weights_in != WEIGHTS_C)
         fprintf(f, "    const int status = cnnc_weights_header(weights, weights_bytes, UINT64_C(0x%016" PRIx64 "), %s_WEIGHTS_BYTES);\n"
                    "    if (status != CNNC_OK)\n        return status;\n",
                 e->identity, u);
@@ -185,10 +187,8 @@ static void print_setup(struct emitter *e, FILE *f)
             "    memset(ctx, 0, sizeof *ctx);\n"
             "    ctx->arena = arena;\n"
             "    ctx->threads = threads;\n");
-    if (e->weights_in == WEIGHTS_FILE)
+    if (e->weights_in != WEIGHTS_C)
         fprintf(f, "    ctx->weights = (const char *)weights + %d;\n", WEIGHTS_HEADER);
-    else if (e->weights_in == WEIGHTS_INCBIN)
-        fprintf(f, "    ctx->weights = %s_weights_data + %d;\n", n, WEIGHTS_HEADER);
     if (e->o->dispatch)
         fprintf(f,
                 "#ifdef %s_DISPATCH\n"
@@ -211,7 +211,8 @@ static void print_setup(struct emitter *e, FILE *f)
                    "    return status != CNNC_OK ? status : cnnc_weights_payload(weights);\n}\n",
                 n,
                 e->weights_in == WEIGHTS_INCBIN
-                    ? arena_printf(&e->arena, "    if (!weights) {\n        weights = %s_weights_data;\n        weights_bytes = %s_WEIGHTS_BYTES + %d;\n    }\n", n, u, WEIGHTS_HEADER)
+                    ? arena_printf(&e->arena, "    if (!weights) {\n        weights = %s_weights_data;\n"
+                                               "        weights_bytes = (size_t)((uintptr_t)%s_weights_end - (uintptr_t)%s_weights_data);\n    }\n", n, n, n)
                     : "",
                 e->identity, u);
 
@@ -243,9 +244,10 @@ static void print_weights(struct emitter *e, FILE *f)
                 "#if defined(__APPLE__)\n#define CNNC_RODATA \".const_data\\n\"\n#define CNNC_SYMBOL \"_\"\n"
                 "#elif defined(_WIN32)\n#define CNNC_RODATA \".section .rdata,\\\"dr\\\"\\n\"\n#define CNNC_SYMBOL \"\"\n"
                 "#else\n#define CNNC_RODATA \".section .rodata\\n\"\n#define CNNC_SYMBOL \"\"\n#endif\n"
-                "__asm__(CNNC_RODATA \".balign 64\\n\" CNNC_SYMBOL \"%s_weights_data:\\n.incbin \\\"%s\\\"\\n.byte 0\\n.text\\n\");\n"
-                "extern const char %s_weights_data[];\n",
-                e->weights_file, e->name, e->weights_file, e->name);
+                "__asm__(CNNC_RODATA \".balign 64\\n\" CNNC_SYMBOL \"%s_weights_data:\\n.incbin \\\"%s\\\"\\n\"\n"
+                "        CNNC_SYMBOL \"%s_weights_end:\\n.byte 0\\n.text\\n\");\n"
+                "extern const char %s_weights_data[], %s_weights_end[];\n",
+                e->weights_file, e->name, e->weights_file, e->name, e->name, e->name);
 }
 
 /* What depends on the instruction set: kernels, instances, layers. */
