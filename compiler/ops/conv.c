@@ -118,7 +118,7 @@ static bool check_weight(struct graph *g, struct node *n, int64_t in_per_group, 
 static bool conv_infer(struct graph *g, struct node *n)
 {
     struct tensor *x = n->in[0], *w = n->in[1], *y = n->out[0];
-    if (!check_rank(g, n, 0, 3, 5) || !check_rank(g, n, 1, 3, 5))
+    if (!check_rank(g, n, 0, 3, 5) || !check_rank(g, n, 1, 3, 5) || !check_same_types(g, n, 0, TYPES_FLOAT))
         return false;
     if (!check_weight(g, n, w->dim[1], w->dim[0]))
         return false;
@@ -243,7 +243,7 @@ static bool transpose_axis(struct graph *g, struct node *n, int i, int spatial, 
 static bool transpose_infer(struct graph *g, struct node *n)
 {
     struct tensor *x = n->in[0], *w = n->in[1], *y = n->out[0];
-    if (!check_rank(g, n, 0, 3, 5) || !check_rank(g, n, 1, 3, 5))
+    if (!check_rank(g, n, 0, 3, 5) || !check_rank(g, n, 1, 3, 5) || !check_same_types(g, n, 0, TYPES_FLOAT))
         return false;
     const int64_t groups = MAX(1, attr_i(n, "group"));
     if (!check_weight(g, n, w->dim[0] / groups, w->dim[1] * groups))
