@@ -61,6 +61,8 @@ bool infer_node(struct graph *g, struct node *n)
 {
     if (!check_arity(g, n))
         return false;
+    while (n->op->max_in >= 0 && n->nin > n->op->max_in) /* absent, as it passed: operators count their inputs */
+        n->nin--;
     for (int i = 0; i < n->nin; i++) /* a network's own parameters; what a file brings has been read already */
         if (n->in[i] && n->in[i]->kind == T_PARAM && n->in[i]->rank > 0 && !check_size(g, n, n->in[i], false))
             return false;

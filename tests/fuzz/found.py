@@ -35,6 +35,8 @@ model("types", "expected the same", [quantised("x"), node("Conv", "x_r w", "y")]
       [("w", I8, [[[1]]]), ("x_s", F, 0.5)])
 # one of several operands left out
 model("left_out", "input 1 is missing", [node("Sum", "a - b", "y")], [("a", F, [3]), ("b", F, [3])], [("y", F, [3])])
+# an absent operand behind the last
+model("one_more", "ok", [node("GatherElements", "x i -", "y")], [("x", F, [3])], [("y", F, [2])], [("i", I64, [0, 2])])
 # a sparse initialiser of values only
 model("sparse", "lacks its indices", [node("Relu", "s", "y")], [], [("y", F, [3])], graph=field(15, field(1, tensor("s", F, [1.0])) + field(3, 3)))
 # a name for each of many layers, in time
