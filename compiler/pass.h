@@ -31,6 +31,7 @@ struct options {
     const char **settings; /* "lr = 0.1": of the train section, from the command line */
     int nsettings;
     bool dispatch, selftest, external_runtime, profile;
+    bool reports; /* what the network becomes is told about */
     const char **keep;
     int keeps;
     double tolerance;   /* absolute error that --verify accepts in any case */
@@ -100,5 +101,9 @@ bool fold_evaluate(struct graph *g, struct node *n);         /* outputs from the
 void tensor_release(struct tensor *t);                       /* what tensor_value computed may go */
 bool fold_small(struct graph *g, struct node *n);            /* true if the node's outputs are constants now */
 bool fold_parameters(struct graph *g, struct node *n);       /* the same, of parameters too whose values are known */
+
+/* main.c: may --dump=NAME stop here? All names, for a message. */
+bool is_pass(const char *name);
+const char *pass_names(void);
 
 #endif
