@@ -15,6 +15,7 @@ void grad_add(struct graph *g, struct tensor *t, struct tensor *d);
 /* Scalars that every training graph has: samples in the batch (int32), number of the step from 1 (int64). */
 struct tensor *grad_count(struct graph *g);
 struct tensor *grad_step(struct graph *g);
+struct tensor *grad_samples(struct graph *g); /* samples in the batch of all processes: what a gradient is the mean over (int32) */
 struct tensor *grad_rate(struct graph *g); /* the learning rate (the type of the gradients) */
 
 struct tensor *grad_first(struct graph *g); /* place of the first sample in the batch of all processes (int32); NULL: there is one process */

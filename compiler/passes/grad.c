@@ -27,6 +27,7 @@ struct tensor *grad_of(struct graph *g, const struct tensor *t) { return t->id <
 bool grad_needed(struct graph *g, const struct tensor *t) { return t->id < g->grad->tensors && g->grad->needed[t->id]; }
 struct tensor *grad_count(struct graph *g) { return g->grad->count; }
 struct tensor *grad_step(struct graph *g) { return g->grad->step; }
+struct tensor *grad_samples(struct graph *g) { return g->grad->samples ? g->grad->samples : g->grad->count; }
 struct tensor *grad_first(struct graph *g) { return g->grad->first; }
 int grad_bucket(struct graph *g) { return g->grad->buckets++; }
 void grad_set(struct graph *g, const struct tensor *t, struct tensor *d) { g->grad->of[t->id] = d; }
@@ -350,8 +351,8 @@ bool pass_grad(struct graph *g, struct options *o)
     grad.count = scalar_input(g, "count", DT_I32);
     grad.step = scalar_input(g, "step", DT_I64);
     grad.rate = scalar_input(g, "rate", t->in_double ? DT_F64 : DT_F32);
-    if (t->distributed && (t->accumulate > 1 || (t->recompute && t->sync_bn))) {
-        diag_error_at(g->diag, o->input, "--distributed does not go with %s yet", t->accumulate > 1 ? "accumulate" : "--sync-bn and --recompute");
+    if (t->distributed && t->recompute && t->sync_bn) {
+        diag_error_at(g->diag, o->input, "--distributed does not go with --sync-bn and --recompute yet");
         return false;
     }
     if (t->distributed && !t->evaluates) {

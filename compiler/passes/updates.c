@@ -53,7 +53,7 @@ static struct tensor *accumulated(struct graph *g, const struct train *t, const 
 {
     struct node *n = node_new(g, op_by_onnx("Accumulate"), arena_printf(&g->arena, "%s.accumulate", w->name));
     node_input(g, n, d);
-    node_input(g, n, grad_count(g));
+    node_input(g, n, grad_samples(g));
     node_input(g, n, grad_step(g));
     node_input(g, n, samples);
     set_attr_i(g, n, "calls", t->accumulate);
@@ -85,7 +85,7 @@ void append_updates(struct graph *g, const struct train *t)
     warn_of_untrained(g);
     const bool adam = strncmp(o->name, "adam", 4) == 0;
     const int tensors = g->tensors; /* those that come have no gradient */
-    struct tensor *norm = NULL, *samples = t->accumulate > 1 ? state(g, "samples", t->in_double ? DT_F64 : DT_F32, 0, NULL) : NULL;
+    struct tensor *norm = NULL, *samples = t->accumulate > 1 ? state(g, "samples_so_far", t->in_double ? DT_F64 : DT_F32, 0, NULL) : NULL;
     for (int i = 0; i < tensors; i++) {
         struct tensor *w = g->tensor[i], *d = grad_of(g, w);
         if (w->kind != T_STATE || !w->trainable || !d)
@@ -127,7 +127,7 @@ void append_updates(struct graph *g, const struct train *t)
     }
     if (samples) {
         struct node *n = node_new(g, op_by_onnx("CountSamples"), "samples.count");
-        node_input(g, n, grad_count(g));
+        node_input(g, n, grad_samples(g));
         node_input(g, n, grad_step(g));
         grad_writes(g, n, samples);
         set_attr_i(g, n, "calls", t->accumulate);
