@@ -42,6 +42,7 @@ struct measured {
     struct step *step;
     int steps, counts; /* counts: of threads that were tried */
     struct speed speed[THREADS];
+    bool mapped; /* the weights: from a file */
     double build_seconds, open_ms, first_ms, flops, footprint;
 };
 
@@ -173,7 +174,7 @@ static void print_machine(const struct measured *m)
             printf(", %.0f", b->read[i]);
     }
     printf("\nbuilt with     %s, in %.1f s\n", m->compiler, m->build_seconds);
-    printf("open           %.2f ms; first run %.2f ms\n", m->open_ms, m->first_ms);
+    printf("open           %.2f ms, weights %s; first run %.2f ms\n", m->open_ms, m->mapped ? "mapped from their file" : "in the program", m->first_ms);
     for (int k = 0; k < m->counts; k++) {
         const struct speed *s = &m->speed[k];
         printf("%d thread%s      %s%.3f ms a run (median of %d; fastest %.3f), %.0f GFLOP/s", s->threads, s->threads == 1 ? " " : "s",
@@ -277,6 +278,7 @@ static void print_json(const struct measured *m)
     json_object_set_new(o, "flops", json_real(m->flops));
     json_object_set_new(o, "weights_bytes", json_integer(m->g->weights_bytes));
     json_object_set_new(o, "arena_bytes", json_integer(m->g->arena_bytes + m->g->scratch_bytes));
+    json_object_set_new(o, "weights", json_string(m->mapped ? "mapped" : "in the program"));
     json_object_set_new(o, "open_ms", json_real(m->open_ms));
     json_object_set_new(o, "first_ms", json_real(m->first_ms));
     for (int k = 0; k < m->counts; k++)
@@ -307,7 +309,8 @@ static bool build_and_run(struct measured *m, const struct work *w)
         diag_error_at(w->diag, source, "%s", strerror(errno));
     char *network = xasprintf("%s -DCNNC_PROFILE -c -o '%s/bench.o' '%s/bench.c'", m->compiler, d, d);
     char *link = xasprintf("%s -ffp-contract=fast -DCNNC_PROFILE -include '%s/bench.h' -o '%s/program' '%s/program.c' '%s/bench.o' -lm", m->compiler, d, d, d, d);
-    char *call = xasprintf("'%s/program' '%s' 1", d, access(weights, F_OK) == 0 ? weights : "");
+    m->mapped = access(weights, F_OK) == 0;
+    char *call = xasprintf("'%s/program' '%s' 1", d, m->mapped ? weights : "");
     progress("building");
     const double start = work_seconds();
     ok = ok && work_run(w, "building the generated program", network, NULL);

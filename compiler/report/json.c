@@ -91,6 +91,7 @@ static json_t *network_json(const struct report *r)
     json_object_set_new(o, "dense_parameters", json_integer(r->dense_parameters));
     json_object_set_new(o, "macs", json_integer(r->macs));
     json_object_set_new(o, "weights_bytes", json_integer(g->weights_bytes));
+    json_object_set_new(o, "dense_weights_dtype", json_string(*half_text(r->g, "") ? half_text(r->g, "") : "float32"));
     json_object_set_new(o, "arena_bytes", json_integer(r->arena_bytes));
     json_object_set_new(o, "arena_lower_bound_bytes", json_integer(r->arena_lower_bound));
     json_object_set_new(o, "scratch_bytes", json_integer(g->scratch_bytes));
