@@ -46,7 +46,8 @@ static void one_dense(unsigned *seed, int number)
     const int wide = blocked ? (c + CNNC_B - 1) / CNNC_B * CNNC_B * pixels : ic;
     const int half = number / 2 % 3;
     const struct cnnc_pack_dense pack = {c, pixels, oc, blocked, transposed, half ? CNNC_DENSE_ROW16(wide) : CNNC_DENSE_ROW(wide)};
-    struct cnnc_dense g = {n, wide, oc, pack.row, wide, oc + 3, {0, {{0, 0, 0}}}, half};
+    struct cnnc_dense g = {n, wide, oc, pack.row, wide, oc + 3, {0, {{0, 0, 0}}}, half, 0};
+    g.ahead = number % 7 % 2 * (half ? g.row / 2 : g.row);
     uint32_t *words = aligned_alloc(64, (CNNC_DENSE_WORDS((size_t)(oc * pack.row)) * 4 + 63) / 64 * 64);
     float *x = floats((size_t)(n * ic)), *xb = floats((size_t)(n * wide)), *w = floats((size_t)(oc * ic)), *wp = floats((size_t)(oc * pack.row));
     float *bias = floats((size_t)oc), *y = floats((size_t)(n * (oc + 3) - 3)), *add = floats((size_t)(n * (oc + 3) - 3));
