@@ -17,16 +17,6 @@ static const struct cnnc_epilogue stages = {2, {{CNNC_ST_ADD, 0, 0}, {CNNC_ST_CL
 #define NONE (struct cnnc_epilogue){0, {{0, 0, 0}}}
 INSTANCE(dense_alone, cnnc_dense, cnnc_dense, NONE)
 INSTANCE(dense_add_relu, cnnc_dense, cnnc_dense, stages)
-#define HALF(name, type)                                                                                                \
-    static __attribute__((noinline)) void name(const struct cnnc_dense *g, const void *const in[], void *const out[], struct cnnc_thread t)  \
-    {                                                                                                                   \
-        struct cnnc_dense k = *g;                                                                                       \
-        k.half = type;                                                                                                  \
-        k.ep.n ? dense_half_stages(&k, in, out, t) : cnnc_dense(&k, in, out, t);                                        \
-    }
-INSTANCE(dense_half_stages, cnnc_dense, cnnc_dense, stages)
-HALF(dense_f16, CNNC_DENSE_F16)
-HALF(dense_bf16, CNNC_DENSE_BF16)
 INSTANCE(gemm_alone, cnnc_gemm, cnnc_gemm, NONE)
 INSTANCE(gemm_add_relu, cnnc_gemm, cnnc_gemm, stages)
 
@@ -60,10 +50,10 @@ static void one_dense(unsigned *seed, int number)
         for (int k = 0; k < ic; k++)
             xb[i * wide + (blocked ? (k / pixels / CNNC_B * pixels + k % pixels) * CNNC_B + k / pixels % CNNC_B : k)] = x[i * ic + k];
     cnnc_pack_dense(&pack, (const void *[]){w}, (void *[]){wp}, (struct cnnc_thread){0, 1, NULL});
-    cnnc_dense_halve(wp, oc * pack.row, half ? half : 1, words);
-    void (*const run[])(const struct cnnc_dense *, const void *const[], void *const[], struct cnnc_thread) = {g.ep.n ? dense_add_relu : dense_alone, dense_f16, dense_bf16};
+    if (half)
+        cnnc_dense_halve(wp, oc * pack.row, half, words);
     for (int t = 0; t < threads; t++)
-        run[half](&g, (const void *[9]){xb, half ? (void *)words : wp, number % 7 ? bias : NULL, add}, (void *[]){y}, (struct cnnc_thread){t, threads, NULL});
+        (g.ep.n ? dense_add_relu : dense_alone)(&g, (const void *[9]){xb, half ? (void *)words : wp, number % 7 ? bias : NULL, add}, (void *[]){y}, (struct cnnc_thread){t, threads, NULL});
     for (int i = 0; i < n; i++)
         for (int o = 0; o < oc; o++) {
             double s = number % 7 ? bias[o] : 0;
