@@ -53,8 +53,8 @@ cnnc: $(B)/cnnc
 $(B)/cnnc: $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
 
-# All of it but main, for test programs.
-$(B)/libcnnc.a: $(filter-out $(B)/compiler/main.o,$(OBJECTS))
+# All of it but main and the command line, for test programs.
+$(B)/libcnnc.a: $(filter-out $(B)/compiler/main.o $(B)/compiler/options.o,$(OBJECTS))
 	@rm -f $@
 	ar rc $@ $^
 
