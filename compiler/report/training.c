@@ -150,6 +150,14 @@ static const char *state_of(const struct layer_training *l)
 
 static const char *number(int64_t v, char text[32]) { return v ? thousands(v, text) : (text[0] = '\0', text); }
 
+static void steps_cell(struct table *t, int steps)
+{
+    if (steps)
+        table_cell(t, "%d step%s", steps, steps == 1 ? "" : "s");
+    else
+        table_cell(t, "%s", "");
+}
+
 static void print_layers(FILE *f, const struct training *r)
 {
     static const struct column columns[] = {{"layer", CELL_SHRINK, 0}, {"trained", CELL_RIGHT, 0}, {"frozen", CELL_RIGHT, 0}, {"gradient bytes", CELL_RIGHT, 0},
@@ -165,8 +173,8 @@ static void print_layers(FILE *f, const struct training *r)
         table_cell(&t, "%s", number(l->frozen, a));
         table_cell(&t, "%s", number(l->gradient_bytes, a));
         table_cell(&t, "%s", number(l->kept_bytes, a));
-        table_cell(&t, l->backward ? "%d step%s" : "", l->backward, l->backward == 1 ? "" : "s");
-        table_cell(&t, l->again ? "%d step%s" : "", l->again, l->again == 1 ? "" : "s");
+        steps_cell(&t, l->backward);
+        steps_cell(&t, l->again);
         table_cell(&t, "%s", i < r->inputs ? "" : state_of(l));
     }
     table_rule(&t);
