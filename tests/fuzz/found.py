@@ -21,7 +21,7 @@ def model(name, expect, nodes, inputs, outputs, constants=(), graph=b""):
 
 
 # kernels count in int
-model("wide", "at most 2147483647", [node("Conv", "x w", "y", kernel_shape=[1, 1])], [("x", F, [1, 1, 22, 1207960068])], [("y", F, [1])],
+model("wide", "more than 2147483647 elements", [node("Conv", "x w", "y", kernel_shape=[1, 1])], [("x", F, [1, 1, 22, 1207960068])], [("y", F, [1])],
       [("w", F, [[[[1.0]]]] * 3)])
 model("far_padding", "too many", [node("Conv", "x w", "y", kernel_shape=[1], pads=[2000000000, 2000000000], strides=[1000000])], [("x", F, [1, 1, 8])],
       [("y", F, [1])], [("w", F, [[[1.0]]])])
@@ -31,7 +31,7 @@ quantised = lambda name: node("DequantizeLinear", f"{name} {name}_s", name + "_r
 model("scales", "ok", [quantised("a"), quantised("b"), node("Add", "a_r b_r", "c"), node("QuantizeLinear", "c y_s z", "q")],
       [("a", I8, [4]), ("b", I8, [4])], [("q", I8, [4])], [("a_s", F, 1e30), ("b_s", F, 1e3), ("y_s", F, 1e-9), ("z", I8, 0)])
 # weights of another type than the operand
-model("types", "expected the same", [quantised("x"), node("Conv", "x_r w", "y")], [("x", I8, [1, 1, 4])], [("y", F, [1, 1, 4])],
+model("types", "has type int8, expected float32", [quantised("x"), node("Conv", "x_r w", "y")], [("x", I8, [1, 1, 4])], [("y", F, [1, 1, 4])],
       [("w", I8, [[[1]]]), ("x_s", F, 0.5)])
 # one of several operands left out
 model("left_out", "input 1 is missing", [node("Sum", "a - b", "y")], [("a", F, [3]), ("b", F, [3])], [("y", F, [3])])
