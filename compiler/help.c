@@ -32,7 +32,7 @@ static void print_signature(FILE *f, const struct op *op)
                 continue;
             fprintf(f, "%s%s", separator, d->net);
             separator = ", ";
-            if (!(d->flags & AT_REQUIRED) && !((d->flags & AT_NET) && d->value == 0 && d->type != A_BOOL))
+            if (!(d->flags & AT_REQUIRED) && !((d->flags & (AT_NET | AT_POSITIVE)) && d->value == 0 && d->type != A_BOOL))
                 print_default(f, d);
         }
     fprintf(f, ")\n");

@@ -173,6 +173,8 @@ static bool compile(struct graph *g, struct options *o)
 static struct graph *read_network(const struct options *o, struct diag *d)
 {
     struct graph *g = ends_with(o->input, ".onnx") ? read_onnx(o->input, o, d) : read_net(o->input, o, d);
+    if (g)
+        g->seed = o->seed;
     if (g && (!edit_network(g, o) || (o->weights && !read_weights(g, o->weights, o->init_missing)))) {
         graph_free(g);
         return NULL;

@@ -40,7 +40,7 @@ static const struct argp_option option_table[] = {
     {"tolerance", OPT_TOLERANCE, "X", 0, "--verify: accept absolute errors up to this, too", 0},
     {"verify", OPT_VERIFY, "FOLDER", 0, "compile, build with $CC and $CFLAGS, run on FOLDER/input_0.pb (or .npy) ..., compare with output_0.pb ...", 0},
     {"bench", OPT_BENCH, "text|json", OPTION_ARG_OPTIONAL, "build with $CC and $CFLAGS, run, print each layer's time and how near it comes to what the machine can do", 0},
-    {"emit", OPT_EMIT, "c|onnx|net", 0, "what to write with -o (default c); net: a .net, with its parameters as .safetensors beside it", 0},
+    {"emit", OPT_EMIT, "c|onnx|net", 0, "what to write with -o (default c); net: a .net, with its parameters, if any were given, as .safetensors beside it", 0},
     {"report", OPT_REPORT, "text|json|html|dot|errors", OPTION_ARG_OPTIONAL, "print what the network consists of and what it becomes (default text); several networks: side by side; errors: the rounding errors of its convolutions, measured", 0},
     {"keep", OPT_KEEP, "LAYER", 0, "make a layer's result an output too", 0},
     {"selftest", OPT_SELFTEST, "FILE|FOLDER", OPTION_ARG_OPTIONAL, "add a check, compiled with -DCNNC_SELFTEST, that runs a stored input (FILE.npy; FOLDER/input_0.npy ...; default: made up) and names the first layer that differs", 0},
@@ -239,6 +239,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "--dump=%s goes with --train", o->dump);
         if (o->output && strcmp(o->output, "-") == 0 && !o->emit_net && !o->emit_onnx)
             argp_error(state, "-o -: a header goes with the C, expected the name of a file");
+        if (o->output && strcmp(o->output, o->input) == 0)
+            argp_error(state, "-o %s: that is the network itself", o->output);
         if (o->ninputs > 1 && (!c->report || o->output))
             argp_error(state, "more than one network: %s and %s", o->inputs[0], o->inputs[1]);
         return 0;

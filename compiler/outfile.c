@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,6 +108,11 @@ bool out_open(struct outfile *o, const char *path)
         o->f = stdout;
         return true;
     }
+    struct stat what;
+    if (stat(path, &what) == 0 && !S_ISREG(what.st_mode) && !S_ISDIR(what.st_mode)) { /* /dev/null and the like stay what they are */
+        o->f = fopen(path, "wb");
+        return o->f != NULL;
+    }
     watch();
     o->path = xstrdup(path);
     const size_t room = strlen(path) + 32;
@@ -163,7 +169,7 @@ bool out_close(struct outfile *o)
 {
     bool failed = ferror(o->f) != 0;
     if (!o->path)
-        return fflush(o->f) == 0 && !failed;
+        return (o->f == stdout ? fflush(o->f) : fclose(o->f)) == 0 && !failed;
     failed |= fclose(o->f) != 0;
     return finish(o, !failed);
 }

@@ -301,10 +301,11 @@ CNNC_INLINE size_t cnnc_conv_depthwise_scratch(const struct cnnc_conv_depthwise 
 /* A vector that begins within a row may end so many floats behind it. */
 #define CNNC_NARROW_SLACK 512
 
-/* The band, a ring of rows of the convolution (pairs of rows that hold `window` and one more), their maxima, and a row of the output. */
+/* The band, a ring of rows of the convolution (pairs of rows that hold `window` and one more), their maxima, and a row of the output. The tiles of
+ * a row of the ring have at most CNNC_TILE_ACC / oc vectors, and it ends with a whole tile. */
 CNNC_INLINE size_t cnnc_conv_narrow_scratch(const struct cnnc_conv *g, int window)
 {
-    return cnnc_conv_first_scratch(g) + (CNNC_NARROW_SLACK + ((size_t)(window + 3) * (size_t)g->oc + CNNC_B) * ((size_t)g->ow + CNNC_NARROW_SLACK)) * sizeof(float);
+    return cnnc_conv_first_scratch(g) + (CNNC_NARROW_SLACK + (size_t)(window + 3) * (size_t)g->oc * ((size_t)g->ow + CNNC_NARROW_SLACK / (size_t)g->oc) + CNNC_B * (size_t)g->ow) * sizeof(float);
 }
 
 /* ---- transposed ---- */

@@ -31,13 +31,17 @@ void print_run_signature(const struct emitter *e, FILE *f)
     arena_free(&a);
 }
 
-/* The C parameter for tensor i of a list: its name, made unique among inputs and outputs, and no C keyword. */
+/* The C parameter for tensor i of a list: its name, made unique among inputs and outputs, and no word of C, C++ or GNU C. */
 const char *io_name(const struct emitter *e, struct arena *a, const char *prefix, struct tensor *const *list, int i)
 {
     static const char *const keywords[] = {
         "ctx", "in", "out", "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
         "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
-        "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while"};
+        "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "_Bool", "NULL", "EOF", "asm", "typeof",
+        "linux", "unix", "alignas", "alignof", "bool", "true", "false", "nullptr", "thread_local", "constexpr", "static_assert", "and", "and_eq", "bitand",
+        "bitor", "catch", "class", "compl", "concept", "const_cast", "decltype", "delete", "dynamic_cast", "explicit", "export", "friend", "mutable",
+        "namespace", "new", "noexcept", "not", "not_eq", "operator", "or", "or_eq", "private", "protected", "public", "reinterpret_cast", "requires",
+        "static_cast", "template", "this", "throw", "try", "typeid", "typename", "using", "virtual", "wchar_t", "xor", "xor_eq"};
     const char *name = c_identifier(a, arena_printf(a, "%s%s", prefix, list[i]->name));
     for (size_t k = 0; k < COUNT(keywords); k++)
         if (strcmp(name, keywords[k]) == 0)

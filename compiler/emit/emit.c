@@ -92,6 +92,11 @@ bool emit(struct graph *g, const struct train_graphs *graphs, const struct optio
 {
     struct emitter e = {.g = g, .o = o, .profiled = true};
     e.name = c_identifier(&e.arena, o->name ? o->name : g->name);
+    if (strcmp(e.name, "cnnc") == 0) {
+        diag_error_at(g->diag, o->input, "the name cnnc is the runtime's own, expected another (--name gives one)");
+        arena_free(&e.arena);
+        return false;
+    }
     char *upper = arena_strdup(&e.arena, e.name);
     for (char *p = upper; *p; p++)
         *p = (char)toupper((unsigned char)*p);

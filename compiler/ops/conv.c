@@ -10,7 +10,7 @@
 
 const struct attr_def conv_attrs[CONV_ATTRS] = {
     {NULL, "filters", A_INT, AT_POS | AT_NET | AT_POSITIVE, 0, NULL, "number of output channels"},
-    {"kernel_shape", "kernel", A_SPATIAL, AT_POS | AT_POSITIVE, 1, NULL, "size of the window"},
+    {"kernel_shape", "kernel", A_SPATIAL, AT_POS | AT_POSITIVE, 0, NULL, "size of the window"},
     {"strides", "stride", A_SPATIAL, AT_POSITIVE, 1, NULL, "step of the window"},
     {"pads", "pad", A_PADS, AT_NONNEG, 0, NULL, "zeros around the input, or same"},
     {"dilations", "dilation", A_SPATIAL, AT_POSITIVE, 1, NULL, "distance between taps"},
@@ -197,7 +197,7 @@ const struct op op_conv = {
 
 static const struct attr_def transpose_attrs[] = {
     {NULL, "filters", A_INT, AT_POS | AT_NET | AT_POSITIVE, 0, NULL, "number of output channels"},
-    {"kernel_shape", "kernel", A_SPATIAL, AT_POS | AT_POSITIVE, 1, NULL, "size of the window"},
+    {"kernel_shape", "kernel", A_SPATIAL, AT_POS | AT_POSITIVE, 0, NULL, "size of the window"},
     {"strides", "stride", A_SPATIAL, AT_POSITIVE, 1, NULL, "step of the window in the output"},
     {"pads", "pad", A_PADS, AT_NONNEG, 0, NULL, "cut off the output's edges, or same"},
     {"output_padding", "output_pad", A_SPATIAL, AT_NONNEG, 0, NULL, "added to the output's size at the end"},
