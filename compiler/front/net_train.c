@@ -311,6 +311,8 @@ static bool read_settings(struct reader *r, const struct ast *body)
 {
     const int errors = r->g->diag->errors;
     for (const struct ast *s = body ? body->list : NULL; s; s = s->next) {
+        if (s->kind != AST_ASSIGN || s->n != 1)
+            continue; /* no setting, as has been said */
         const char *names[COUNT(settings)], *name = s->list->name;
         size_t i = 0;
         for (; i < COUNT(settings) && strcmp(settings[i].name, name) != 0; i++)
