@@ -78,7 +78,7 @@ void conv_fill(const struct node *n, void *geometry, const struct target *target
 
 static bool known(const struct tensor *t) { return tensor_is_const(t) || (t->def && t->def->folded); }
 
-bool conv_is_float(const struct node *n, const struct target *t)
+static bool is_float(const struct node *n, const struct target *t)
 {
     return n->in[0]->dtype == DT_F32 && (t->train || (known(n->in[1]) && (!input(n, 2) || known(n->in[2]))));
 }
@@ -86,7 +86,7 @@ bool conv_is_float(const struct node *n, const struct target *t)
 bool conv_is_convolution(const struct node *n, const struct target *t)
 {
     struct cnnc_conv c;
-    if (t->block != 16 || !conv_is_float(n, t))
+    if (t->block != 16 || !is_float(n, t))
         return false;
     conv_fill(n, &c, t);
     return !is_gradient(n) || (c.sd == 1 && c.sh == 1 && c.sw == 1 && c.pd >= 0 && c.ph >= 0 && c.pw >= 0);
@@ -404,7 +404,7 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
 };
 /* clang-format on */
 
-static bool transpose_match(const struct node *n, const struct target *t) { return t->block == 16 && conv_is_float(n, t); }
+static bool transpose_match(const struct node *n, const struct target *t) { return t->block == 16 && is_float(n, t); }
 
 static void transpose_fill(const struct node *n, void *geometry, const struct target *t)
 {

@@ -14,8 +14,7 @@ void conv_shape(const struct node *n, const struct tensor *from, const struct te
 void conv_fill(const struct node *n, void *geometry, const struct target *target);
 
 double conv_macs(const struct node *n);
-/* Float, with weights that can be packed: ahead, or (in training) in the run; and a convolution in blocks, if it is a gradient too. */
-bool conv_is_float(const struct node *n, const struct target *t);
+/* Float and in blocks, with weights that can be packed: ahead, or (in training) in the run; a gradient only where it is a convolution. */
 bool conv_is_convolution(const struct node *n, const struct target *t);
 int64_t conv_block_channels(int64_t channels, const struct target *t); /* in whole blocks */
 void conv_prepare_blocked(struct graph *g, struct node *n, const struct target *target, const char *form); /* its weights packed as `form` */

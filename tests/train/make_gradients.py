@@ -15,22 +15,15 @@ import numpy
 import torch
 from torch.nn import functional as F
 
+sys.dont_write_bytecode = True
+import stream  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-numpy.seterr(over="ignore")
-U = numpy.uint64
 BATCH, SAMPLES = 3, 4
 
 
-def mix(x):
-    x = x + U(0x9e3779b97f4a7c15)
-    x = (x ^ (x >> U(30))) * U(0xbf58476d1ce4e5b9)
-    x = (x ^ (x >> U(27))) * U(0x94d049bb133111eb)
-    return x ^ (x >> U(31))
-
-
 def uniform(key, shape):
-    u = (mix(mix(U(key)) ^ mix(numpy.arange(math.prod(shape), dtype=U))) >> U(40)).astype(numpy.float64) * (2.0 / (1 << 24)) - 1
-    return u.reshape(shape)
+    return stream.uniform(stream.mix(stream.U(key)), math.prod(shape)).reshape(shape)
 
 
 wanted = 1  # results that the statement takes apart

@@ -13,16 +13,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+sys.dont_write_bytecode = True
+from stream import U, mix, raw, uniform  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-OLD = numpy.seterr(over="ignore")
-U = numpy.uint64
-
-
-def mix(x):
-    x = x + U(0x9e3779b97f4a7c15)
-    x = (x ^ (x >> U(30))) * U(0xbf58476d1ce4e5b9)
-    x = (x ^ (x >> U(27))) * U(0x94d049bb133111eb)
-    return x ^ (x >> U(31))
 
 
 def key_of(name, seed):
@@ -32,12 +26,6 @@ def key_of(name, seed):
     return key
 
 
-def raw(key, n):
-    return mix(key ^ mix(numpy.arange(n, dtype=U)))
-
-
-def uniform(key, n):
-    return (raw(key, n) >> U(40)).astype(numpy.float64) * (2.0 / (1 << 24)) - 1
 
 
 def fill(model):
