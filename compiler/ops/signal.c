@@ -39,7 +39,8 @@ static bool dft_infer(struct graph *g, struct node *n)
     char text[160];
     double v;
     if (!check_rank(g, n, 0, 2, MAX_RANK) || !check_type(g, n, 0, TYPES_FLOAT) ||
-        (input(n, 1) && !known_number(g, n, 1, "the length", &v)) || (input(n, 2) && !known_number(g, n, 2, "the axis", &v)))
+        (input(n, 1) && (!known_number(g, n, 1, "the length", &v) || !check_index_type(g, n, 1))) ||
+        (input(n, 2) && (!known_number(g, n, 2, "the axis", &v) || !check_index_type(g, n, 2))))
         return false;
     if (!dft_plan(g, n, &d, &axis))
         return node_error(g, n, "axis, length and form do not fit an input of shape %s", shape_text(n->in[0], text));
@@ -93,7 +94,8 @@ static bool stft_infer(struct graph *g, struct node *n)
     char text[160];
     double v;
     if (!check_rank(g, n, 0, 2, 3) || !check_type(g, n, 0, TYPES_FLOAT) || !known_number(g, n, 1, "the step", &v) ||
-        (input(n, 2) && !same_dtype(g, n, 0, 2)) || (input(n, 3) && !known_number(g, n, 3, "the frame's length", &v)))
+        !check_index_type(g, n, 1) || (input(n, 2) && !same_dtype(g, n, 0, 2)) ||
+        (input(n, 3) && (!known_number(g, n, 3, "the frame's length", &v) || !check_index_type(g, n, 3))))
         return false;
     if (!stft_plan(n, &s))
         return node_error(g, n, "step, window and length do not fit a signal of shape %s", shape_text(n->in[0], text));
