@@ -109,7 +109,8 @@ static bool sequence_map(struct scope *s, struct raw *r)
         if (!inline_graph(s, body, raw_part(s, r, arena_printf(s->im->arena, "%d", i)), raw_where(s, r), in, r->nin, out, r->nout))
             return false;
         for (int k = 0; k < r->nout; k++)
-            result[k]->item[i] = out[k];
+            if (!(result[k]->item[i] = out[k]))
+                return raw_error(s, r, "its body leaves an output out");
     }
     for (int k = 0; k < r->nout; k++)
         raw_define(s, r, k, result[k]);
@@ -127,7 +128,8 @@ bool import_sequence(struct scope *s, struct raw *r, bool *done)
     if (raw_is(r, "SequenceConstruct")) {
         v = sequence(s, r->nin);
         for (int i = 0; i < r->nin; i++)
-            v->item[i] = r->in[i];
+            if (!(v->item[i] = r->in[i]))
+                return raw_error(s, r, "its operand %d is missing", i);
         return raw_define(s, r, 0, v);
     }
     if (raw_is(r, "SplitToSequence"))
@@ -163,7 +165,9 @@ bool import_sequence(struct scope *s, struct raw *r, bool *done)
     if (raw_is(r, "SequenceAt"))
         return position(s, r, 1, q->items, q->items, -1, &at) && (at >= 0 || raw_error(s, r, "it has no position")) && raw_define(s, r, 0, q->item[at]);
     if (raw_is(r, "SequenceInsert")) {
-        if (r->nin < 2 || !r->in[1] || !position(s, r, 2, q->items, q->items + 1, q->items, &at))
+        if (r->nin < 2 || !r->in[1])
+            return raw_error(s, r, "it has nothing to insert");
+        if (!position(s, r, 2, q->items, q->items + 1, q->items, &at))
             return false;
         v = sequence(s, q->items + 1);
         for (int i = 0; i < v->items; i++)

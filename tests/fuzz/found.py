@@ -41,5 +41,7 @@ model("one_more", "ok", [node("GatherElements", "x i -", "y")], [("x", F, [3])],
 model("sparse", "lacks its indices", [node("Relu", "s", "y")], [], [("y", F, [3])], graph=field(15, field(1, tensor("s", F, [1.0])) + field(3, 3)))
 # a length that is no integer
 model("real_length", "input 1 is float32, expected int", [node("DFT", "x l", "y", axis=1)], [("x", F, [1, 4, 1])], [("y", F, [1, 4, 2])], [("l", F, 4.0)])
+# a sequence with a gap
+model("gap", "operand 1 is missing", [node("SequenceConstruct", "a - a", "s"), node("ConcatFromSequence", "s", "y", axis=0)], [("a", F, [3])], [("y", F, [9])])
 # a name for each of many layers, in time
 write("names.net", "ok", "input x[1]\nrepeat 5000 { x = relu(x) }\noutput x\n")
