@@ -39,6 +39,10 @@ struct tensor *grad_writes(struct graph *g, struct node *n, struct tensor *state
 /* passes/freeze.c: what `t` says of parameters that stay as they are. False: an error was reported. */
 struct train;
 bool freeze_parameters(struct graph *g, const struct train *t);
+/* passes/losses.c. What each loss of `t` is taken of: the logits, where a network ends in what makes probabilities of them. False: an error was reported. */
+bool find_logits(struct graph *g, const struct train *t, struct tensor **logits);
+/* The losses at the end of the forward pass, and the gradients of their operands. Outputs: their sum, right answers of the first, and its answers where the graph evaluates. */
+bool append_losses(struct graph *g, const struct train *t, struct tensor *const *logits, struct tensor **total, struct tensor **right, struct tensor **answer);
 /* passes/updates.c: what is trained becomes better, by the gradients that have come together. */
 void append_updates(struct graph *g, const struct train *t);
 /* passes/recompute.c */

@@ -64,6 +64,7 @@ struct tensor {
 
     bool added;  /* a parameter of a layer that --replace or --insert brought in, or that the weights lack */
     bool frozen; /* a parameter that training leaves as it is */
+    const char *from_step; /* an input that is none of the caller's arrays but a number of the training step: what it is called there */
     bool moment; /* of T_STATE: an optimiser's own, not part of what is learned */
     struct layout layout;
     struct tensor *base; /* lives inside this tensor's memory: the same elements under another shape ... */

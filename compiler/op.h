@@ -47,7 +47,10 @@ enum op_flags {
     OP_STAGES = 1 << 18,          /* an epilogue applies to output 0, though there are others; on blocked tensors only */
     OP_REORDERS = 1 << 19,        /* output is input 0 in another memory layout: nobody's layer */
     OP_MAX_OF_WINDOWS = 1 << 20,  /* output is the largest value of each window of input 0: a layer whose kernel pools may take it along */
-    OP_STATISTICS = 1 << 21       /* inputs 3 and 4 are the running mean and variance of input 0's channels */
+    OP_STATISTICS = 1 << 21,      /* inputs 3 and 4 are the running mean and variance of input 0's channels */
+    OP_LOSS = 1 << 22,            /* a loss and its gradient: behind it lies what training computes backwards */
+    OP_PROBABILITIES = 1 << 23,   /* makes probabilities of logits, along its axis: cross entropy takes the logits */
+    OP_PROBABILITY = 1 << 24      /* makes a probability of each logit: binary cross entropy takes the logits */
 };
 
 /* A quantised tensor: real value = (q - zero) * scale. As an operand q is NULL where that is a float. As the result wanted: q is NULL, scale

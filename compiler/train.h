@@ -10,6 +10,7 @@ struct train_loss {
     const char *kind;   /* "cross_entropy", "mse", "bce" */
     const char *tensor; /* NULL: the network's first output, or what its softmax takes */
     double weight;
+    double smoothing;   /* of cross_entropy: -1: what all losses have */
     struct span span;
 };
 enum { MAX_LOSSES = 8 };

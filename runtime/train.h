@@ -4,6 +4,7 @@
  * Sums are in double, and each by one thread.
  */
 #include "base.h"
+#include "batch_norm.h"
 #include "real.h"
 #include "train_types.h"
 
@@ -135,12 +136,11 @@ CNNC_INLINE void CNNC_FN(cnnc_batch_norm_train)(const struct cnnc_batch_norm_tra
                                                 struct cnnc_thread t)
 {
     const long count = cnnc_max(1, *(const int32_t *)in[5]);
+    const double m = (double)(count * g->plane);
     long c, last;
     cnnc_split(g->c, t, &c, &last);
     for (; c < last; c++) {
-        CNNC_REAL *running[2] = {(CNNC_REAL *)out[3] + c, (CNNC_REAL *)out[4] + c};
-        const double scale = (double)((const CNNC_REAL *)in[1])[c], bias = (double)((const CNNC_REAL *)in[2])[c], m = (double)(count * g->plane);
-        double mean = 0, variance = 0;
+        double mean = 0, squares = 0;
         for (long n = 0; n < count; n++) {
             const CNNC_REAL *x = (const CNNC_REAL *)in[0] + (n * g->c + c) * g->plane;
             for (long i = 0; i < g->plane; i++)
@@ -150,19 +150,9 @@ CNNC_INLINE void CNNC_FN(cnnc_batch_norm_train)(const struct cnnc_batch_norm_tra
         for (long n = 0; n < count; n++) {
             const CNNC_REAL *x = (const CNNC_REAL *)in[0] + (n * g->c + c) * g->plane;
             for (long i = 0; i < g->plane; i++)
-                variance += ((double)x[i] - mean) * ((double)x[i] - mean);
+                squares += ((double)x[i] - mean) * ((double)x[i] - mean);
         }
-        const double f = scale / sqrt(variance / m + g->epsilon), s = bias - mean * f;
-        for (long n = 0; n < g->n; n++) {
-            const CNNC_REAL *x = (const CNNC_REAL *)in[0] + (n * g->c + c) * g->plane;
-            CNNC_REAL *y = (CNNC_REAL *)out[0] + (n * g->c + c) * g->plane;
-            for (long i = 0; i < g->plane; i++)
-                y[i] = n < count ? (CNNC_REAL)((double)x[i] * f + s) : 0;
-        }
-        ((CNNC_REAL *)out[1])[c] = (CNNC_REAL)mean;
-        ((CNNC_REAL *)out[2])[c] = (CNNC_REAL)(1 / sqrt(variance / m + g->epsilon));
-        *running[0] = (CNNC_REAL)(g->momentum * (double)*running[0] + (1 - g->momentum) * mean);
-        *running[1] = (CNNC_REAL)(g->momentum * (double)*running[1] + (1 - g->momentum) * variance / (m > 1 ? m - 1 : 1));
+        CNNC_FN(cnnc_norm_channel)(g, in, out, c, count, mean, squares, m);
     }
 }
 
@@ -173,26 +163,10 @@ CNNC_INLINE void CNNC_FN(cnnc_batch_norm_grad)(const struct cnnc_batch_norm_trai
     long c, last;
     cnnc_split(g->c, t, &c, &last);
     for (; c < last; c++) {
-        const double scale = (double)((const CNNC_REAL *)in[2])[c], mean = (double)((const CNNC_REAL *)in[3])[c];
-        const double r = (double)((const CNNC_REAL *)in[4])[c], m = (double)(count * g->plane);
-        double sum = 0, product = 0;
-        for (long n = 0; n < count; n++) {
-            const ptrdiff_t at = (n * g->c + c) * g->plane;
-            const CNNC_REAL *dy = (const CNNC_REAL *)in[0] + at, *x = (const CNNC_REAL *)in[1] + at;
-            for (long i = 0; i < g->plane; i++) {
-                sum += (double)dy[i];
-                product += (double)dy[i] * ((double)x[i] - mean);
-            }
-        }
-        product *= r;
-        for (long n = 0; n < g->n; n++) {
-            const ptrdiff_t at = (n * g->c + c) * g->plane;
-            const CNNC_REAL *dy = (const CNNC_REAL *)in[0] + at, *x = (const CNNC_REAL *)in[1] + at;
-            CNNC_REAL *dx = (CNNC_REAL *)out[0] + at;
-            for (long i = 0; i < g->plane; i++)
-                dx[i] = n < count ? (CNNC_REAL)(scale * r * ((double)dy[i] - sum / m - ((double)x[i] - mean) * r * product / m)) : 0;
-        }
-        ((CNNC_REAL *)out[1])[c] = (CNNC_REAL)product;
+        double sum, product;
+        CNNC_FN(cnnc_norm_channel_sums)(g, in[0], in[1], c, count, (double)((const CNNC_REAL *)in[3])[c], &sum, &product);
+        CNNC_FN(cnnc_norm_channel_grad)(g, in, out[0], c, count, sum, product, (double)(count * g->plane));
+        ((CNNC_REAL *)out[1])[c] = (CNNC_REAL)(product * (double)((const CNNC_REAL *)in[4])[c]);
         ((CNNC_REAL *)out[2])[c] = (CNNC_REAL)sum;
     }
 }

@@ -87,7 +87,7 @@ void print_steps(struct emitter *e, FILE *f)
     for (int i = 0; i < e->g->nodes; i++) {
         const struct node *l = e->g->node[i];
         const char *threads = l->estimate < 1e-5 || l->body[0] ? "1" : "all"; /* the steps of a subgraph ask for threads themselves */
-        if (l->op->flags & OP_AWAITS)
+        if (l->op->flags & OP_AWAITS && !l->again) /* what stands once more has waited the first time */
             fprintf(f, "    if (ctx->reduce_wait)\n        ctx->reduce_wait(ctx->team, %d);\n", (int)attr_i(l, "bucket"));
         if (l->step >= 0 && e->o->dispatch)
             fprintf(f, "    %s_do(ctx, layer[%d], %s); /* %s */\n", n, l->step, threads, e->layer[l->step]);

@@ -18,13 +18,6 @@ static const char *upper_of(struct emitter *step) /* "LENET5" of "LENET5_TRAIN" 
     return arena_strndup(&step->arena, step->upper, strlen(step->upper) - strlen("_TRAIN"));
 }
 
-/* The inputs that the caller fills: all but the scalars. */
-static bool is_scalar_input(const struct tensor *t)
-{
-    return t->rank == 0 && (strcmp(t->name, "count") == 0 || strcmp(t->name, "step") == 0 || strcmp(t->name, "rate") == 0 ||
-                            strcmp(t->name, "first") == 0 || strcmp(t->name, "samples") == 0);
-}
-
 /* What a process of several sets, and the hooks that add up. */
 static const char distributed_fields[] =
     "    int32_t samples;       /* that all processes take in this step, 0: as many as this one; the loss is this one's share of their mean */\n"
@@ -44,15 +37,16 @@ void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f)
     for (int i = 0; i < step->g->tensors; i++)
         parameters += is_parameter(step->g->tensor[i]);
     for (int i = 0; i < step->g->inputs; i++)
-        inputs += !is_scalar_input(step->g->input[i]);
+        inputs += !step->g->input[i]->from_step;
     fprintf(f, "/* ---- training ----\n *\n * The caller owns the parameters (%s, each as PyTorch has it, %s_parameters[] says where) and the optimiser's state.\n *\n",
             real, n);
     for (int i = 0, k = 0; i < step->g->inputs; i++)
-        if (!is_scalar_input(step->g->input[i]))
+        if (!step->g->input[i]->from_step)
             fprintf(f, " * input[%d]  %-10s %s[%s]\n", k++, step->g->input[i]->name, dtype_name(step->g->input[i]->dtype),
                     shape_text(step->g->input[i], text));
     fprintf(f,
-            " *\n * A step takes n samples, at most a batch, and returns their mean loss; rate is the learning rate. */\n"
+            " *\n * A step takes n samples, at most a batch, and returns their mean loss (0 samples: 0, and nothing changes); rate is the\n"
+            " * learning rate. */\n"
             "#ifndef CNNC_PARAMETER\n#define CNNC_PARAMETER\n"
             "struct cnnc_parameter {\n    const char *name;\n    int rank;\n    long dim[8];\n"
             "    size_t offset, bytes; /* in the block of parameters */\n"
@@ -107,17 +101,19 @@ static void print_call(struct emitter *e, FILE *f, const char *n, const char *fu
 {
     struct graph *g = e->g;
     fprintf(f, "%s %s(%s_train_ctx *ctx, int n)\n{\n", real, function, n);
-    if (steps && e->o->train.distributed)
-        fputs("    const int32_t first = ctx->first, samples = ctx->samples > 0 ? ctx->samples : n;\n", f);
+    const bool distributed = steps && e->o->train.distributed;
+    fprintf(f, "    const int32_t count = n < 0 ? 0 : n < %d ? n : %d;\n", e->o->train.batch, e->o->train.batch);
+    if (distributed)
+        fputs("    const int32_t first = ctx->first, samples = ctx->samples > 0 ? ctx->samples : count;\n", f);
     fprintf(f,
-            "    const int32_t count = n;\n    const int64_t step = ctx->step + 1;\n    const int all = ctx->threads;\n"
-            "    %s loss = 0;\n    int32_t right = 0;\n    const void *const in[] = {",
-            real);
+            "    const int64_t step = ctx->step + 1;\n    const int all = ctx->threads;\n"
+            "    %s loss = 0;\n    int32_t right = 0;\n%s    const void *const in[] = {",
+            real, distributed ? "" : "    ctx->right = 0;\n    if (count == 0)\n        return 0;\n");
     for (int i = 0, k = 0; i < g->inputs; i++)
-        if (!is_scalar_input(g->input[i]))
+        if (!g->input[i]->from_step)
             fprintf(f, "%sctx->input[%d]", i ? ", " : "", k++);
         else
-            fprintf(f, "%s&%s%s", i ? ", " : "", g->input[i]->name[0] == 'r' ? "ctx->" : "", g->input[i]->name);
+            fprintf(f, "%s&%s", i ? ", " : "", g->input[i]->from_step);
     fprintf(f, "};\n    void *const out[] = {&loss, &right%s};\n", g->outputs > 2 ? ", ctx->answer" : "");
     fputs("    (void)all;\n    ctx->in = in;\n    ctx->out = out;\n", f);
     print_steps(e, f);
@@ -167,7 +163,7 @@ void emit_train_source(struct emitter *step, struct emitter *eval, FILE *f)
     struct tensor **list = xmalloc(sizeof *list * (size_t)(step->g->inputs + 1));
     int inputs = 0;
     for (int i = 0; i < step->g->inputs; i++)
-        if (!is_scalar_input(step->g->input[i]))
+        if (!step->g->input[i]->from_step)
             list[inputs++] = step->g->input[i];
     print_io_table(step, f, "inputs", list, inputs);
     fprintf(f,

@@ -180,10 +180,12 @@ static bool add_losses(struct reader *r, const struct ast *a, double weight)
     if (r->t->losses == MAX_LOSSES)
         return error(r, a, "too many losses");
     struct train_loss *l = &r->t->loss[r->t->losses++];
-    *l = (struct train_loss){.kind = kinds[kind], .weight = weight, .span = a->span};
+    *l = (struct train_loss){.kind = kinds[kind], .weight = weight, .smoothing = -1, .span = a->span};
     for (const struct ast *arg = arguments(a); arg; arg = arg->next) {
         if (arg->name && strcmp(arg->name, "smoothing") == 0) {
-            if (!number_between(r, arg->a, 0, 1, &r->t->smoothing))
+            if (kind != 0)
+                return error(r, arg, "only cross_entropy has classes to smooth");
+            if (!number_between(r, arg->a, 0, 1, &l->smoothing))
                 return false;
         } else if (!arg->name && arg->a->kind == AST_NAME && !l->tensor) {
             l->tensor = arg->a->name;
@@ -358,6 +360,6 @@ bool read_train_section(struct graph *g, const struct options *o, struct train *
     if (!read_settings(&r, g->train) || !read_settings(&r, given))
         return false;
     if (t->losses == 0)
-        t->loss[t->losses++] = (struct train_loss){.kind = "cross_entropy", .weight = 1};
+        t->loss[t->losses++] = (struct train_loss){.kind = "cross_entropy", .weight = 1, .smoothing = -1};
     return true;
 }

@@ -54,9 +54,10 @@ bool unary_stage(struct graph *g, const struct node *n, int value, struct stage 
 }
 
 /* clang-format off */
-#define ACTIVATION(symbol, onnx_, net_, aliases_, doc_, ...)                                                            \
+#define ACTIVATION(symbol, onnx_, net_, aliases_, doc_, ...) FLAGGED(symbol, onnx_, net_, aliases_, doc_, 0, __VA_ARGS__)
+#define FLAGGED(symbol, onnx_, net_, aliases_, doc_, flags_, ...)                                                       \
     const struct op symbol = {.onnx = onnx_, .net = net_, .net_aliases = aliases_, .doc = doc_, .min_in = 1,             \
-        .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_ELEMENTWISE | OP_UNARY, .infer = elementwise_infer,           \
+        .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_ELEMENTWISE | OP_UNARY | (flags_), .infer = elementwise_infer, \
         .cost = elementwise_flops, .as_stage = unary_stage, .kernels = elementwise_kernels,                               \
         .nkernels = ELEMENTWISE_KERNELS, __VA_ARGS__}
 #define ATTRS(table) .attrs = table, .nattrs = COUNT(table), .grad = activation_grad
@@ -74,7 +75,7 @@ static const struct attr_def selu_attrs[] = {
     {"gamma", "gamma", A_FLOAT, 0, 1.05070102214813232421875, NULL, "factor of the whole"},
 };
 ACTIVATION(op_selu, "Selu", "selu", NULL, "gamma x, or gamma alpha (e^x - 1) where x < 0", ATTRS(selu_attrs));
-ACTIVATION(op_sigmoid, "Sigmoid", "sigmoid", "logistic", "1 / (1 + e^-x)", .grad = activation_grad);
+FLAGGED(op_sigmoid, "Sigmoid", "sigmoid", "logistic", "1 / (1 + e^-x)", OP_PROBABILITY, .grad = activation_grad);
 static const struct attr_def hard_sigmoid_attrs[] = {
     {"alpha", "alpha", A_FLOAT, 0, 0.2, NULL, "slope (PyTorch: 1/6)"},
     {"beta", "beta", A_FLOAT, 0, 0.5, NULL, "value at 0"},

@@ -5,6 +5,7 @@
 #include "../grad.h"
 #include "generic.h"
 #include "grads.h"
+#include "train_kernels.h"
 
 static const struct attr_def attrs[] = {
     {"bucket", NULL, A_INT, 0, 0, NULL, "number of the reduction"},
@@ -28,14 +29,6 @@ static void unbucket_fill(const struct node *n, void *geometry, const struct tar
     (void)target;
     fill(geometry, n->out, n->nout);
 }
-static void norm_fill(const struct node *n, void *geometry, const struct target *target)
-{
-    const struct tensor *x = n->in[0];
-    (void)target;
-    *(struct cnnc_norm_synced *)geometry = (struct cnnc_norm_synced){
-        (long)x->dim[0], (long)x->dim[1], inner_of(x, 1), attr_f(n, "epsilon"), attr_f(n, "a")};
-}
-
 /* A pass over the largest tensor. */
 static double pass_cost(const struct node *n, const struct target *t)
 {
@@ -47,9 +40,6 @@ static double pass_cost(const struct node *n, const struct target *t)
 }
 
 GEOMETRY(bucket, FIELD(struct cnnc_bucket, tensors, F_INT), FIELD_ARRAY(struct cnnc_bucket, size, F_LONG, CNNC_BUCKET_TENSORS));
-GEOMETRY(norm_synced, FIELD(struct cnnc_norm_synced, n, F_LONG), FIELD(struct cnnc_norm_synced, c, F_LONG),
-         FIELD(struct cnnc_norm_synced, plane, F_LONG), FIELD(struct cnnc_norm_synced, epsilon, F_DOUBLE),
-         FIELD(struct cnnc_norm_synced, momentum, F_DOUBLE));
 
 /* clang-format off */
 #define ROW(symbol, onnx_, kernel_, tag, filler, least, in, outs, flags_, doc_, ...)                                    \
@@ -60,11 +50,11 @@ GEOMETRY(norm_synced, FIELD(struct cnnc_norm_synced, n, F_LONG), FIELD(struct cn
 
 ROW(op_bucket, "Bucket", bucket, bucket, bucket_fill, 1, CNNC_BUCKET_TENSORS, 1, OP_REDUCES, "gradients in one block", .grad = NULL);
 ROW(op_unbucket, "Unbucket", unbucket, bucket, unbucket_fill, 1, 1, CNNC_BUCKET_TENSORS, OP_AWAITS | OP_VARIADIC_OUT, "and apart again", .grad = NULL);
-ROW(op_norm_sums, "NormSums", norm_sums, norm_synced, norm_fill, 2, 2, 1, OP_REDUCES, "sums for a batch norm", .grad = NULL);
-ROW(op_norm_synced, "NormSynced", norm_synced, norm_synced, norm_fill, 7, 7, 5, OP_UPDATES | OP_AWAITS,
+ROW(op_norm_sums, "NormSums", norm_sums, batch_norm_train, batch_norm_fill, 2, 2, 1, OP_REDUCES, "sums for a batch norm", .grad = NULL);
+ROW(op_norm_synced, "NormSynced", norm_synced, batch_norm_train, batch_norm_fill, 7, 7, 5, OP_UPDATES | OP_AWAITS,
     "batch norm by everybody's statistics", .grad = norm_synced_grad);
-ROW(op_norm_grad_sums, "NormGradSums", norm_grad_sums, norm_synced, norm_fill, 5, 5, 3, OP_REDUCES, "sums for its gradient", .grad = NULL);
-ROW(op_norm_grad_synced, "NormGradSynced", norm_grad_synced, norm_synced, norm_fill, 8, 8, 1, OP_AWAITS, "its gradient", .grad = NULL);
+ROW(op_norm_grad_sums, "NormGradSums", norm_grad_sums, batch_norm_train, batch_norm_fill, 5, 5, 3, OP_REDUCES, "sums for its gradient", .grad = NULL);
+ROW(op_norm_grad_synced, "NormGradSynced", norm_grad_synced, batch_norm_train, batch_norm_fill, 8, 8, 1, OP_AWAITS, "its gradient", .grad = NULL);
 /* clang-format on */
 
 /* The sums are doubles whatever the network computes in. */

@@ -140,9 +140,9 @@ static const struct attr_def norm_attrs[] = {
     {"epsilon", NULL, A_FLOAT, 0, 0, NULL, "added to the variance"},
 };
 
-static void norm_fill(const struct node *n, void *geometry, const struct target *target)
+void batch_norm_fill(const struct node *n, void *geometry, const struct target *target)
 {
-    const struct tensor *x = n->out[0];
+    const struct tensor *x = n->in[0];
     (void)target;
     *(struct cnnc_batch_norm_train *)geometry =
         (struct cnnc_batch_norm_train){(long)x->dim[0], channels_of(x), plane_of(x), attr_f(n, "epsilon"), attr_f(n, "a")};
@@ -205,9 +205,11 @@ static void grad_prepare(struct graph *g, struct node *n, const struct target *t
     insert_sums(g, n, "BatchNormSums", "sums", 3, (const int[]){0, 1, 3}, target);
 }
 
-GEOMETRY(batch_norm_train, FIELD(struct cnnc_batch_norm_train, n, F_LONG), FIELD(struct cnnc_batch_norm_train, c, F_LONG),
-         FIELD(struct cnnc_batch_norm_train, plane, F_LONG), FIELD(struct cnnc_batch_norm_train, epsilon, F_DOUBLE),
-         FIELD(struct cnnc_batch_norm_train, momentum, F_DOUBLE));
+static const struct field batch_norm_fields[] = {
+    FIELD(struct cnnc_batch_norm_train, n, F_LONG), FIELD(struct cnnc_batch_norm_train, c, F_LONG), FIELD(struct cnnc_batch_norm_train, plane, F_LONG),
+    FIELD(struct cnnc_batch_norm_train, epsilon, F_DOUBLE), FIELD(struct cnnc_batch_norm_train, momentum, F_DOUBLE)};
+const struct geometry batch_norm_train_geometry = {"cnnc_batch_norm_train", sizeof(struct cnnc_batch_norm_train), batch_norm_fields,
+                                                   COUNT(batch_norm_fields)};
 GEOMETRY(norm_blocked, FIELD(struct cnnc_norm_blocked, n, F_INT), FIELD(struct cnnc_norm_blocked, c, F_INT),
          FIELD(struct cnnc_norm_blocked, d, F_INT), FIELD(struct cnnc_norm_blocked, h, F_INT), FIELD(struct cnnc_norm_blocked, w, F_INT),
          FIELD(struct cnnc_norm_blocked, x, F_VIEW), FIELD(struct cnnc_norm_blocked, y, F_VIEW), FIELD(struct cnnc_norm_blocked, add, F_VIEW),
@@ -216,11 +218,11 @@ GEOMETRY(norm_blocked, FIELD(struct cnnc_norm_blocked, n, F_INT), FIELD(struct c
 
 #define BLOCKED_NORM(kernel_, ...) {.name = #kernel_, .part = "train_blocked.h", .geometry = &norm_blocked_geometry, TRAIN_BLOCKED, __VA_ARGS__}
 static const struct kernel train_kernels[] = {
-    {.name = "batch_norm_train", .part = "train.h", .geometry = &batch_norm_train_geometry, .cost = plain_cost, .fill = norm_fill},
+    {.name = "batch_norm_train", .part = "train.h", .geometry = &batch_norm_train_geometry, .cost = plain_cost, .fill = batch_norm_fill},
     BLOCKED_NORM(batch_norm_blocked, .epilogue = true, .prepare = train_prepare, .fill = train_fill),
 };
 static const struct kernel grad_kernels[] = {
-    {.name = "batch_norm_grad", .part = "train.h", .geometry = &batch_norm_train_geometry, .cost = plain_cost, .fill = norm_fill},
+    {.name = "batch_norm_grad", .part = "train.h", .geometry = &batch_norm_train_geometry, .cost = plain_cost, .fill = batch_norm_fill},
     BLOCKED_NORM(batch_norm_grad_blocked, .prepare = grad_prepare, .fill = grad_fill),
 };
 #define SUMS(kernel_, filler)                                                                                          \

@@ -182,7 +182,7 @@ GEOMETRY(drop, FIELD(struct cnnc_drop, n, F_LONG), FIELD(struct cnnc_drop, each,
         .max_in = in, .max_out = outs, .flags = OP_INTERNAL | (flags_), .kernels = symbol##_kernels, .nkernels = 1, __VA_ARGS__}
 
 TRAIN_OP(op_sum_to, "SumTo", "train.h", sum_to, sum_to, sum_to_fill, 1, 1, 0, "sum over the axes that were broadcast", .grad = NULL);
-TRAIN_OP(op_train_loss, "TrainLoss", "train.h", train_loss, train_loss, loss_fill, 4, 4, 0, "loss and its gradient", .grad = NULL);
+TRAIN_OP(op_train_loss, "TrainLoss", "train.h", train_loss, train_loss, loss_fill, 4, 4, OP_LOSS, "loss and its gradient", .grad = NULL);
 TRAIN_OP(op_update, "Update", "update.h", update, update, update_fill, 4, 3, OP_UPDATES, "a step of an optimiser", .grad = NULL);
 TRAIN_OP(op_sum_squares, "SumSquares", "update.h", sum_squares, update, update_fill, 2, 1, 0, "sum of squares", .grad = NULL);
 TRAIN_OP(op_accumulate, "Accumulate", "update.h", accumulate, accumulate, accumulate_fill, 4, 2, OP_UPDATES, "gradients of several calls", .grad = NULL);

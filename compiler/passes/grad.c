@@ -1,6 +1,6 @@
 /* grad: training as a rewrite of the graph.
  *
- * Parameters become state, layers that behave otherwise in training are exchanged, the losses are appended, then for every node
+ * Parameters become state, layers that behave otherwise in training are exchanged, the losses are appended (losses.c), then for every node
  * that something trained lies behind, last first, its operator's hook appends the backward nodes; at the end stand the updates
  * (updates.c), which write parameters and moments in place. From then on it is a graph like any other. */
 #include "../grad.h"
@@ -129,9 +129,10 @@ static void parameters_to_state(struct graph *g)
     g->parameter_bytes = offset;
 }
 
-static struct tensor *scalar_input(struct graph *g, const char *name, enum dtype dtype)
+static struct tensor *scalar_input(struct graph *g, const char *name, const char *from, enum dtype dtype)
 {
     struct tensor *t = tensor_shaped(g, unique_name(g, name), T_INPUT, dtype, 0, NULL);
+    t->from_step = from;
     VEC_PUSH(g->input, g->inputs, t);
     return t;
 }
@@ -161,85 +162,6 @@ static void take_samples(struct graph *g, int inputs)
         node_input(g, m, x);
         node_input(g, m, g->grad->count);
     }
-}
-
-/* ---- losses ----------------------------------------------------------------------------------------------------- */
-
-static struct tensor *loss_operand(struct graph *g, const struct train_loss *l)
-{
-    struct tensor *t = NULL;
-    for (int i = 0; l->tensor && i < g->tensors; i++)
-        if (strcmp(g->tensor[i]->name, l->tensor) == 0 && (g->tensor[i]->def || g->tensor[i]->kind == T_INPUT))
-            t = g->tensor[i];
-    if (l->tensor && !t) {
-        diag_error(g->diag, l->span, "there is no tensor %s to take the loss of", l->tensor);
-        return NULL;
-    }
-    if (!t)
-        t = g->output[0];
-    /* classes: the logits, of which softmax would make probabilities */
-    if (strcmp(l->kind, "cross_entropy") == 0 && t->def && is(t->def, "Softmax"))
-        t = t->def->in[0];
-    return t;
-}
-
-static bool append_losses(struct graph *g, const struct train *t, struct tensor **total, struct tensor **right, struct tensor **answer)
-{
-    struct tensor *label = NULL;
-    for (int i = 0; i < t->losses; i++) {
-        const struct train_loss *l = &t->loss[i];
-        struct tensor *x = loss_operand(g, l), *target;
-        if (!x)
-            return false;
-        const int kind = strcmp(l->kind, "mse") == 0 ? CNNC_TRAIN_MSE : l->kind[0] == 'b' ? CNNC_TRAIN_BCE : CNNC_TRAIN_CROSS_ENTROPY;
-        int64_t dim[MAX_RANK] = {0};
-        if (x->rank < 1 || (kind == CNNC_TRAIN_CROSS_ENTROPY && x->rank < 2)) {
-            diag_error(g->diag, l->span, "%s of %s: expected a batch of values", l->kind, x->name);
-            return false;
-        }
-        if (kind == CNNC_TRAIN_CROSS_ENTROPY) { /* [N, C, ...] -> classes [N, ...] */
-            dim[0] = x->dim[0];
-            memcpy(dim + 1, x->dim + 2, sizeof *dim * (size_t)(x->rank - 2));
-            if (!label) {
-                label = tensor_shaped(g, unique_name(g, "label"), T_INPUT, DT_I32, x->rank - 1, dim);
-                VEC_PUSH(g->input, g->inputs, label);
-            }
-            target = label;
-            if (tensor_count(target) * x->dim[1] != tensor_count(x)) {
-                diag_error(g->diag, l->span, "%s has another number of positions than the first loss", x->name);
-                return false;
-            }
-        } else {
-            target = tensor_shaped(g, unique_name(g, "target"), T_INPUT, x->dtype, x->rank, x->dim);
-            VEC_PUSH(g->input, g->inputs, target);
-        }
-        struct node *n = node_new(g, op_by_onnx("TrainLoss"), unique_name(g, arena_printf(&g->arena, "%s.loss", x->name)));
-        n->span = l->span;
-        node_input(g, n, x);
-        node_input(g, n, target);
-        node_input(g, n, g->grad->count);
-        node_input(g, n, g->grad->samples);
-        set_attr_i(g, n, "kind", kind);
-        set_attr_f(g, n, "a", l->weight);
-        set_attr_f(g, n, "b", t->smoothing);
-        struct tensor *loss = grad_output(g, n, g->grad->rate), *d = grad_output(g, n, x);
-        struct tensor *correct = grad_output(g, n, g->grad->count);
-        correct->dtype = DT_I32;
-        if (i == 0 && t->evaluates && kind == CNNC_TRAIN_CROSS_ENTROPY)
-            *answer = grad_output(g, n, target);
-        if (i == 0) {
-            *right = correct;
-            *total = loss;
-        } else {
-            struct node *sum = node_new(g, op_by_onnx("Add"), unique_name(g, "loss.sum"));
-            node_input(g, sum, *total);
-            node_input(g, sum, loss);
-            *total = grad_output(g, sum, loss);
-        }
-        if (grad_needed(g, x) && !t->evaluates)
-            grad_add(g, x, d);
-    }
-    return true;
 }
 
 /* ---- backward --------------------------------------------------------------------------------------------------- */
@@ -348,21 +270,19 @@ bool pass_grad(struct graph *g, struct options *o)
         return false;
     struct grad grad = {.tensors = 0};
     g->grad = &grad;
-    grad.count = scalar_input(g, "count", DT_I32);
-    grad.step = scalar_input(g, "step", DT_I64);
-    grad.rate = scalar_input(g, "rate", t->in_double ? DT_F64 : DT_F32);
-    if (t->distributed && t->recompute && t->sync_bn) {
-        diag_error_at(g->diag, o->input, "--distributed does not go with --sync-bn and --recompute yet");
-        return false;
-    }
+    grad.count = scalar_input(g, "count", "count", DT_I32);
+    grad.step = scalar_input(g, "step", "step", DT_I64);
+    grad.rate = scalar_input(g, "rate", "ctx->rate", t->in_double ? DT_F64 : DT_F32);
     if (t->distributed && !t->evaluates) {
-        grad.first = scalar_input(g, "first", DT_I32);
-        grad.samples = scalar_input(g, "samples", DT_I32);
+        grad.first = scalar_input(g, "first", "first", DT_I32);
+        grad.samples = scalar_input(g, "samples", "samples", DT_I32);
     }
     bool ok = true;
     if (!t->evaluates)
         ok = training_mode(g, t);
     take_samples(g, inputs);
+    struct tensor *logits[MAX_LOSSES];
+    ok = ok && find_logits(g, t, logits);
     const int forward = g->nodes;
     grad.tensors = g->tensors;
     grad.of = xcalloc((size_t)g->tensors + 1, sizeof *grad.of);
@@ -370,7 +290,7 @@ bool pass_grad(struct graph *g, struct options *o)
     grad.whole = xcalloc((size_t)g->tensors + 1, sizeof *grad.whole);
     find_needed(g);
     struct tensor *loss = NULL, *right = NULL, *answer = NULL;
-    ok = ok && append_losses(g, t, &loss, &right, &answer);
+    ok = ok && append_losses(g, t, logits, &loss, &right, &answer);
     for (int i = 0; i < g->outputs; i++)
         g->output[i]->is_output = false;
     g->outputs = 0;

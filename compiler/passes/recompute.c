@@ -4,7 +4,7 @@
  *
  * A segment ends where a single tensor goes on (the sum of a residual block). Only the ends are kept; the nodes of a segment
  * stand once more before the first backward node that needs what they make. Dropout draws the same numbers again; a batch norm's
- * running statistics move once. */
+ * running statistics move once. What several processes have added up is kept: it is small, and would cost another exchange. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +73,8 @@ static int segments_of(const struct graph *g, int forward, int *segment)
     return count + 1;
 }
 
+static bool is_kept_anyway(const struct node *n) { return n->op->flags & OP_REDUCES; }
+
 /* n once more, before `where`; what nodes from `from` on make, their copies have made. */
 static struct node *again(struct graph *g, struct node *n, struct node *where, struct tensor **copy, int tensors, int from)
 {
@@ -118,7 +120,7 @@ void recompute(struct graph *g, int forward)
         for (int i = forward; i < nodes && !where; i++)
             for (int k = 0; k < order[i]->nin; k++) {
                 const struct tensor *t = order[i]->in[k];
-                bool inner = t && t->id < tensors && t->def && t->def->id < forward && t->def->id >= from && t->def->id < to && !t->base;
+                bool inner = t && t->id < tensors && t->def && t->def->id < forward && t->def->id >= from && t->def->id < to && !t->base && !is_kept_anyway(t->def);
                 for (int u = 0; inner && u < t->users; u++) /* what goes on to another segment is kept anyway */
                     inner = !(t->user[u]->id >= to && t->user[u]->id < forward);
                 if (inner)
@@ -128,11 +130,11 @@ void recompute(struct graph *g, int forward)
             continue;
         struct node **made = xmalloc(sizeof *made * (size_t)(to - from + 1));
         for (int i = from; i < to; i++)
-            made[i - from] = again(g, order[i], where, copy, tensors, from);
+            made[i - from] = is_kept_anyway(order[i]) ? NULL : again(g, order[i], where, copy, tensors, from);
         for (int i = from; i < to; i++)
             for (int k = 0; k < order[i]->nout; k++) {
                 struct tensor *t = order[i]->out[k];
-                bool goes_on = !t || t->base;
+                bool goes_on = !t || t->base || !copy[t->id];
                 for (int u = 0; t && u < t->users; u++)
                     goes_on |= t->user[u]->id >= to && t->user[u]->id < forward;
                 if (goes_on)
@@ -143,8 +145,8 @@ void recompute(struct graph *g, int forward)
                             node_set_input(g, order[j], q, copy[t->id]);
             }
         for (int i = to - from - 1; i >= 0; i--) {
-            bool used = false;
-            for (int k = 0; k < made[i]->nout; k++)
+            bool used = !made[i];
+            for (int k = 0; made[i] && k < made[i]->nout; k++)
                 used |= made[i]->out[k] && made[i]->out[k]->users > 0;
             if (!used)
                 node_remove(g, made[i]);

@@ -13,7 +13,7 @@ static void find_losses(const struct graph *g, int *first, int *last)
     *last = -1;
     for (int i = 0; i < g->nodes; i++) {
         const struct node *n = g->node[i];
-        if (n->step < 0 || strcmp(n->op->onnx, "TrainLoss") != 0)
+        if (n->step < 0 || !(n->op->flags & OP_LOSS))
             continue;
         *first = MIN(*first, n->step);
         *last = MAX(*last, n->step);

@@ -22,4 +22,4 @@ void team_sum(double *v, int n)
     (void)v;
     (void)n;
 }
-void team_end(void) {}
+void team_end(int status) { (void)status; }

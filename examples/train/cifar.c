@@ -45,13 +45,13 @@ static int read_file(struct data *d, const struct frame *f, const char *path, in
     return ok ? 1 : -1;
 }
 
-/* The classes' names, one a line, where batches.meta.txt lies beside the data. */
-static int name_classes(struct data *d, const char *dir)
+/* The classes' names, one a line, where batches.meta.txt lies beside the data: in the folder that is the first `length` characters of dir. */
+static int name_classes(struct data *d, const char *dir, size_t length)
 {
     char path[1200], line[64];
     if (data_name_classes(d, 10) != 0)
         return -1;
-    snprintf(path, sizeof path, "%s/batches.meta.txt", dir);
+    snprintf(path, sizeof path, "%.*sbatches.meta.txt", (int)length, dir);
     FILE *file = fopen(path, "r");
     for (int i = 0; file && i < 10 && fgets(line, sizeof line, file); i++) {
         line[strcspn(line, "\r\n")] = 0;
@@ -68,8 +68,9 @@ int cifar_read(struct data *d, const struct frame *f, const char *path, enum dat
     char file[1200];
     int status;
     if (length > 4 && strcmp(path + length - 4, ".bin") == 0) {
+        const char *slash = strrchr(path, '/');
         status = part == DATA_TRAIN ? read_file(d, f, path, 1) : 0;
-        return status == 1 ? name_classes(d, ".") : status;
+        return status == 1 ? name_classes(d, path, slash ? (size_t)(slash - path) + 1 : 0) : status;
     }
     snprintf(file, sizeof file, "%s/%s", path, part == DATA_TRAIN ? "data_batch_1.bin" : "test_batch.bin");
     status = read_file(d, f, file, 0);
@@ -77,5 +78,6 @@ int cifar_read(struct data *d, const struct frame *f, const char *path, enum dat
         snprintf(file, sizeof file, "%s/data_batch_%d.bin", path, i);
         status = read_file(d, f, file, 1);
     }
-    return status == 1 ? name_classes(d, path) : status;
+    snprintf(file, sizeof file, "%s/", path);
+    return status == 1 ? name_classes(d, file, strlen(file)) : status;
 }

@@ -3,6 +3,7 @@
 #include "run.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Order and augmentation depend on seed, epoch and place alone, so a run that is resumed sees the same pictures. */
@@ -45,8 +46,8 @@ int F(_next_batch)(net_train_ctx *net, void *user)
 static void move(const struct frame *f, unsigned char *image, int dy, int dx, int edges)
 {
     const int h = f->height, w = f->width, c = f->channels, last = f->channels_last;
-    static _Thread_local unsigned char copy[1 << 20];
-    if (f->bytes > sizeof copy)
+    unsigned char *copy = malloc(f->bytes);
+    if (!copy)
         return;
     memcpy(copy, image, f->bytes);
     for (int k = 0; k < c; k++)
@@ -59,6 +60,7 @@ static void move(const struct frame *f, unsigned char *image, int dy, int dx, in
                 image[last ? (y * w + x) * c + k : (k * h + y) * w + x] =
                     outside && !edges ? 0 : copy[last ? (v * w + u) * c + k : (k * h + v) * w + u];
             }
+    free(copy);
 }
 
 static void flip(const struct frame *f, unsigned char *image)

@@ -5,17 +5,19 @@
 static double began, shown;
 static int64_t first; /* pictures seen before this process */
 
+static int on_terminal(const struct run *r) { return isatty(1) && r->ranks == 1; } /* mpirun gives one where there is none */
 static int64_t seen(const struct run *r) { return r->epoch * r->train.n + r->done; }
 
 void progress_begin(const struct run *r)
 {
-    began = shown = now();
+    began = now();
+    shown = on_terminal(r) ? 0 : began; /* a bar at once, a line after a while */
     first = seen(r);
 }
 
 void progress_show(const struct run *r)
 {
-    const int terminal = isatty(1) && r->ranks == 1; /* mpirun gives one where there is none */
+    const int terminal = on_terminal(r);
     const double t = now();
     if (t - shown < (terminal ? 0.1 : 60))
         return;
@@ -35,6 +37,6 @@ void progress_show(const struct run *r)
 
 void progress_clear(const struct run *r)
 {
-    if (isatty(1) && r->ranks == 1)
+    if (on_terminal(r))
         printf("\r\033[K");
 }

@@ -11,6 +11,6 @@ struct tensor_entry {
     size_t bytes;
 };
 int safetensors_write(const char *path, const struct tensor_entry *t, int n); /* 0: written, whole or not at all */
-/* All n by name, of these sizes; 0: done. With missing, those that the file does not have, or not so, stay as they are and are marked there. */
-int safetensors_read(const char *path, const struct tensor_entry *t, int n, char *missing);
+/* All n by name, of these shapes, float32. 0: done; -1: why not. With missing, those that the file does not have, or not so, stay as they are and are marked there. */
+int safetensors_read(const char *path, const struct tensor_entry *t, int n, char *missing, char why[256]);
 #endif

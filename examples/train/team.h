@@ -11,6 +11,7 @@ int team_connect(net_train_ctx *net);
 void team_samples(net_train_ctx *net, int all);
 /* The sum over all processes, in each of them. */
 void team_sum(double *v, int n);
-void team_end(void);
+/* status: 0, or something failed here; then the others, which would wait for this process, end too. */
+void team_end(int status);
 
 #endif

@@ -218,6 +218,12 @@ static int train(struct run *r)
     const int found = r->s.fresh ? 0 : checkpoint_read(r);
     if (found < 0)
         return -1;
+    double place[3] = {found, (double)r->epoch, (double)r->done}; /* of all processes, which read the same checkpoint */
+    team_sum(place, 3);
+    if (place[0] != found * r->ranks || place[1] != (double)r->epoch * r->ranks || place[2] != (double)r->done * r->ranks) {
+        fprintf(stderr, "%s/checkpoint: not the same for all processes; they need a folder that they share\n", r->s.run);
+        return -1;
+    }
     if (is_first(r)) {
         printf(NET_TEXT(NET) ": %ld pictures to train with, %ld to validate with%s, %ld to test with; batches of %d\n", r->train.n,
                r->validation.n, r->s.validation > 0 ? "" : " (those of the test)", r->test.n, C(_TRAIN_BATCH) * r->ranks);
@@ -271,6 +277,6 @@ int main(int argc, char **argv)
     if (status == 0)
         status = r.s.only_test ? test(&r) : train(&r);
     tear_down(&r);
-    team_end();
+    team_end(status);
     return status == 0 ? 0 : 1;
 }

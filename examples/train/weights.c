@@ -24,10 +24,11 @@ int weights_read(struct run *r, const char *path, int init_missing)
 {
     struct tensor_entry t[C(_PARAMETERS)];
     char missing[C(_PARAMETERS)] = {0};
+    char why[256] = "";
     int lacks = 0;
     entries(r, t);
-    if (safetensors_read(path, t, C(_PARAMETERS), init_missing ? missing : NULL) != 0) {
-        fprintf(stderr, "%s: not the weights of this network\n", path);
+    if (safetensors_read(path, t, C(_PARAMETERS), init_missing ? missing : NULL, why) != 0) {
+        fprintf(stderr, "%s: not the weights of this network: %s\n", path, why);
         return -1;
     }
     for (int i = 0; i < C(_PARAMETERS); i++)

@@ -75,6 +75,43 @@ static int check(int samples)
     return bad || checked == 0;
 }
 
+/* The numbers that a step can be asked for: none changes nothing, more than a batch are a batch, and what lies behind those that are
+ * there is not looked at. */
+static int check_counts(double *const *value)
+{
+    static char before[sizeof state], after[sizeof parameters];
+    const int n = NET_TRAIN_BATCH;
+    int bad = 0;
+    memcpy(parameters, start, sizeof parameters);
+    memcpy(before, state, sizeof before);
+    net.step = 0;
+    net.rate = 1;
+    if (net_train_step(&net, 0) != 0 || net_train_step(&net, -2) != 0 || net.step != 0 || memcmp(parameters, start, sizeof parameters) != 0 ||
+        memcmp(state, before, sizeof before) != 0)
+        bad += printf("  a step with no samples changes something\n");
+    if (loss_at(n, 0, start[0]) != loss_at(n + 5, 0, start[0]))
+        bad += printf("  more samples than a batch\n");
+    net.rate = 1;
+    double loss[2];
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; k == 1 && i < NET_TRAIN_INPUTS; i++) {
+            const struct cnnc_io *io = &net_train_inputs[i];
+            const size_t each = io->rank > 0 && io->dim[0] == n ? io->bytes / sizeof(double) / (size_t)n : 0;
+            for (size_t j = 0; io->dtype == 11 && j < each; j++)
+                value[i][(size_t)(n - 1) * each + j] = NAN;
+        }
+        memcpy(parameters, start, sizeof parameters);
+        memcpy(state, before, sizeof before);
+        net.step = 0;
+        loss[k] = net_train_step(&net, n - 1);
+        if (k == 0)
+            memcpy(after, parameters, sizeof after);
+    }
+    if (loss[0] != loss[1] || memcmp(after, parameters, sizeof after) != 0)
+        bad += printf("  a sample that is not there counts: losses %.17g, %.17g\n", loss[0], loss[1]);
+    return bad;
+}
+
 int main(void)
 {
     int bad = 0;
@@ -101,6 +138,7 @@ int main(void)
                 start[net_parameters[k].offset / sizeof *start + i] = 1;
     bad |= check(NET_TRAIN_BATCH);
     bad |= check(NET_TRAIN_BATCH - 1);
+    bad |= check_counts(value);
     for (int i = 0; i < NET_TRAIN_INPUTS; i++)
         free(value[i]);
     return bad;

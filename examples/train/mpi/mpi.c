@@ -71,4 +71,9 @@ void team_samples(net_train_ctx *net, int all)
 
 void team_sum(double *v, int n) { check(MPI_Allreduce(MPI_IN_PLACE, v, n, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD), "MPI_Allreduce"); }
 
-void team_end(void) { MPI_Finalize(); }
+void team_end(int status)
+{
+    if (status != 0)
+        MPI_Abort(MPI_COMM_WORLD, 1);
+    MPI_Finalize();
+}
