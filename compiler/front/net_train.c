@@ -359,6 +359,10 @@ bool read_train_section(struct graph *g, const struct options *o, struct train *
         return false;
     if (!read_settings(&r, g->train) || !read_settings(&r, given))
         return false;
+    if (t->nesterov && t->momentum == 0) {
+        diag_error_at(g->diag, o ? o->input : g->source, "optimizer: nesterov=true, but momentum is 0, expected a momentum above 0");
+        return false;
+    }
     if (t->losses == 0)
         t->loss[t->losses++] = (struct train_loss){.kind = "cross_entropy", .weight = 1, .smoothing = -1};
     return true;

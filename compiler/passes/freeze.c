@@ -16,7 +16,7 @@ static bool matches(struct graph *g, const char *pattern, const char *name)
 static bool freeze_one(struct graph *g, const char *what)
 {
     const char *until = strncmp(what, "UNTIL=", 6) == 0 ? what + 6 : NULL, *pattern = until ? until : what;
-    const char **names = xcalloc((size_t)(g->nodes + g->tensors + 1), sizeof *names);
+    const char **names = xcalloc((size_t)(g->nodes + 2 * g->tensors + 1), sizeof *names);
     int last = -1, n = 0;
     bool any = false;
     for (int i = 0; until && i < g->nodes; i++) {
@@ -36,8 +36,11 @@ static bool freeze_one(struct graph *g, const char *what)
         struct tensor *t = g->tensor[i];
         if (t->kind != T_STATE)
             continue;
-        if (!until)
+        if (!until) {
+            const char *dot = strrchr(t->name, '.');
             names[n++] = t->name;
+            names[n++] = dot ? arena_strndup(&g->arena, t->name, (size_t)(dot - t->name)) : t->name; /* the layer */
+        }
         if (!until && matches(g, pattern, t->name))
             t->frozen = any = true;
     }
@@ -55,8 +58,13 @@ bool freeze_parameters(struct graph *g, const struct train *t)
     for (int i = 0; i < t->freezes; i++)
         if (!freeze_one(g, t->freeze[i]))
             return false;
-    for (int i = 0; i < g->tensors; i++)
+    bool any = false;
+    for (int i = 0; i < g->tensors; i++) {
         if (g->tensor[i]->frozen)
             g->tensor[i]->trainable = false;
-    return true;
+        any |= g->tensor[i]->kind == T_STATE && g->tensor[i]->trainable;
+    }
+    if (!any)
+        diag_error_at(g->diag, g->source, t->freezes ? "freeze: nothing is left to train" : "there is nothing to train: no layer has parameters");
+    return any;
 }

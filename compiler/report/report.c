@@ -193,25 +193,33 @@ static void add_conversions(struct report *r)
 }
 
 /* Measured on what gcc 12 makes of the example networks at -O2 for SSE2, AVX2, AVX-512 and plain C. Code: an instance takes 1 to 5 kB, a
- * layer less than 200 bytes. Stack: the largest frame is that of a Winograd kernel, with its 36 values of a tile (5.2 kB); the others stay
+ * layer less than 200 bytes, in a step of training half of either; for a Cortex-M, without vectors, a third. Stack: the largest frame is that of a Winograd kernel, with its 36 values of a tile (5.2 kB); the others stay
  * below 2 kB; the chain of calls above them is short. tests/report compares the bound with -fstack-usage. */
 enum { INSTANCE_BYTES = 3000, LAYER_BYTES = 180, SETUP_BYTES = 4000, STACK_WINOGRAD = 8192, STACK_OTHERS = 4096 };
 
-static void add_code(struct report *r)
+int64_t code_estimate(struct graph *g, const struct options *o, const char *name, int *instances)
 {
-    struct emitter e = {.g = r->g, .o = r->o, .name = r->name, .upper = r->name, .header = "", .weights_in = WEIGHTS_FILE};
+    struct emitter e = {.g = g, .o = o, .name = name, .upper = name, .header = "", .weights_in = WEIGHTS_FILE};
+    int n = 0;
     emit_layers(&e);
     for (const char *p = e.instances.s; p && (p = strstr(p, "CNNC_NOINLINE")); p++)
-        r->instances++;
+        n++;
     for (const char *p = e.defines.s; p && (p = strchr(p, '\n')); p++)
-        r->instances++;
+        n++;
     sb_free(&e.parts);
     sb_free(&e.defines);
     sb_free(&e.instances);
     sb_free(&e.layers);
     names_free(&e.used);
     arena_free(&e.arena);
-    r->code_bytes = SETUP_BYTES + (int64_t)r->instances * INSTANCE_BYTES + (int64_t)r->g->steps * LAYER_BYTES;
+    *instances = n;
+    const int64_t bytes = SETUP_BYTES + (int64_t)n * INSTANCE_BYTES + (int64_t)g->steps * LAYER_BYTES;
+    return bytes / (o->target.block == 1 ? 3 : o->target.train ? 2 : 1);
+}
+
+static void add_code(struct report *r)
+{
+    r->code_bytes = code_estimate(r->g, r->o, r->name, &r->instances);
     r->stack_bytes = STACK_OTHERS;
     for (int i = 0; i < r->g->nodes; i++) {
         const struct node *n = r->g->node[i];

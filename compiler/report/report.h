@@ -61,6 +61,8 @@ struct training {
     int64_t trained, frozen, statistics; /* numbers */
     int64_t parameter_bytes, state_bytes, gradient_bytes, kept_bytes, arena_bytes, arena_lower_bound, scratch_bytes;
     int forward, backward;     /* steps */
+    int64_t code_bytes;        /* of a training step and of evaluation, about */
+    int instances;             /* specialised kernels in it */
     struct layer_training *layer;
 };
 
@@ -92,7 +94,9 @@ enum report_form { REPORT_NONE, REPORT_TEXT, REPORT_JSON, REPORT_HTML, REPORT_DO
 bool report_form_named(const char *name, enum report_form *form); /* NULL: text */
 
 /* training.c: step and eval are planned. Heap memory, which nothing points out of. */
-struct training *training_figures(const struct graph *step, const struct graph *eval, const struct options *o);
+/* Bytes of machine code that a graph's layers become, about; how many kernels are specialised for it. */
+int64_t code_estimate(struct graph *g, const struct options *o, const char *name, int *instances);
+struct training *training_figures(struct graph *step, struct graph *eval, const struct options *o);
 void training_free(struct training *t);
 void training_text(FILE *f, const struct training *t);
 struct json_t;

@@ -106,7 +106,7 @@ static void add_activations(struct training *r, const struct graph *g, int first
     }
 }
 
-struct training *training_figures(const struct graph *step, const struct graph *eval, const struct options *o)
+struct training *training_figures(struct graph *step, struct graph *eval, const struct options *o)
 {
     struct training *r = xcalloc(1, sizeof *r);
     int first, last;
@@ -124,6 +124,11 @@ struct training *training_figures(const struct graph *step, const struct graph *
     add_parameters(r, step);
     add_gradients(r, step);
     add_activations(r, step, first, last);
+    struct options training = *o;
+    int of_eval;
+    training.target.train = true;
+    r->code_bytes = code_estimate(step, &training, "step", &r->instances) + code_estimate(eval, &training, "eval", &of_eval);
+    r->instances += of_eval;
     r->real = o->train.in_double ? 8 : 4;
     r->parameter_bytes = step->parameter_bytes;
     r->state_bytes = step->state_bytes;
@@ -212,7 +217,8 @@ void training_text(FILE *f, const struct training *r)
     if (r->scratch_bytes)
         fprintf(f, " (each further thread: %s more)", thousands(r->scratch_bytes, a));
     fprintf(f, "\n               no plan for this order of steps needs less than %s", thousands(r->arena_lower_bound, a));
-    fprintf(f, "\ntogether       %s bytes\n", thousands(together(r), a));
+    fprintf(f, "\ntogether       %s bytes", thousands(together(r), a));
+    fprintf(f, "\ncode           about %s more than inference: %d specialised kernels\n", bytes_text(r->code_bytes, a), r->instances);
 }
 
 json_t *training_json(const struct training *r)
@@ -224,7 +230,7 @@ json_t *training_json(const struct training *r)
     } sums[] = {{"batch", r->batch}, {"trained_parameters", r->trained}, {"frozen_parameters", r->frozen}, {"running_statistics", r->statistics},
                 {"parameter_bytes", r->parameter_bytes}, {"optimizer_bytes", r->state_bytes}, {"gradient_bytes", r->gradient_bytes},
                 {"kept_activation_bytes", r->kept_bytes}, {"arena_bytes", r->arena_bytes}, {"arena_lower_bound_bytes", r->arena_lower_bound},
-                {"scratch_bytes", r->scratch_bytes}, {"memory_bytes", together(r)}, {"forward_steps", r->forward}, {"backward_steps", r->backward}};
+                {"scratch_bytes", r->scratch_bytes}, {"memory_bytes", together(r)}, {"code_bytes", r->code_bytes}, {"forward_steps", r->forward}, {"backward_steps", r->backward}};
     json_object_set_new(o, "optimizer", json_string(r->optimizer));
     for (size_t i = 0; i < COUNT(sums); i++)
         json_object_set_new(o, sums[i].name, json_integer(sums[i].value));
