@@ -131,6 +131,7 @@ struct node {
     int layers;
 
     const struct kernel *kernel;
+    int half;                /* its weights are stored in 16 bits: CNNC_WEIGHTS_... (runtime/conv.h); set by select */
     double estimate;         /* the cost model's seconds on one core */
     double error;            /* what the kernel adds to rounding errors (struct kernel) */
     const char *tuned;       /* --tune: the layer as the file of times has it */

@@ -136,6 +136,10 @@ static bool emit_all(struct graph *g, struct options *o, struct diag *d)
             diag_error_at(d, o->input, "--train does not go with --dispatch yet");
             return false;
         }
+        if (o->target.half) {
+            diag_error_at(d, o->input, "--weights-dtype does not go with --train: weights that are learned are float32");
+            return false;
+        }
         if (o->train.sync_bn && !o->train.distributed) {
             diag_error_at(d, o->input, "--sync-bn goes with --distributed");
             return false;

@@ -101,7 +101,7 @@ struct target {
     double max_weights; /* packed weights at most so many times the parameters */
     bool train;        /* a graph of training: weights change, and are packed in the run */
     bool bounded;       /* max_error was given: it holds for weights of 16 bits, too */
-    int half;           /* dense layers' weights: 0 float, 1 float16, 2 bfloat16 (runtime/dense_types.h) */
+    int half;           /* --weights-dtype: CNNC_WEIGHTS_... (runtime/conv.h) */
     struct tuned *tuned;       /* measured times (passes/tuned.h) that count more than the model's, or NULL */
     struct explore *explore;   /* while --tune measures: select takes the kernels in turn */
     bool train_double; /* training in double, to check gradients */
@@ -122,6 +122,8 @@ struct kernel {
     unsigned plain_inputs;     /* with in_layout blocked: the inputs (bits) that are plain all the same */
     bool inplace;              /* output 0 may share input 0's memory */
     bool epilogue;             /* takes the stages of a node's epilogue */
+    bool half;                 /* reads weights of 16 bits, as node->half says: prepare packs them so */
+    bool scales;               /* with float16 it needs a stage of the epilogue for their factors */
     bool views;                /* writes through a view: its outputs may have a halo or be a slice of a larger tensor */
     bool slices;               /* nothing runs: its inputs come to lie inside its output (concat of whole blocks) */
     bool pools;                /* computes node->pool as well, a pooling, and only such nodes */
@@ -196,9 +198,6 @@ extern const struct op *const op_table[];
 extern const int op_count;
 const struct op *op_by_onnx(const char *name);
 const struct op *op_by_net(const char *name); /* aliases too */
-
-/* "PREFIXfloat16" if dense layers have such weights, otherwise "". */
-const char *half_text(struct graph *g, const char *prefix);
 
 /* ops/common.c: helpers that families share. */
 bool infer_same_as_input(struct graph *g, struct node *n); /* output 0 has input 0's shape and type */

@@ -29,7 +29,7 @@ static const struct argp_option option_table[] = {
     {"replace", OPT_REPLACE, "LAYER=CALL", 0, "another layer in the place of this one, as .net has it: 'fc8=dense(10)'", 0},
     {"insert", OPT_INSERT, "LAYER=CALL", 0, "a further layer behind this one: 'conv3=batchnorm'", 0},
     {"weights-in", OPT_WEIGHTS_IN, "c|file|incbin", 0, "where the weights go (default: by size)", 0},
-    {"weights-dtype", OPT_WEIGHTS_DTYPE, "f32|f16|bf16", 0, "element type that dense layers' weights are stored in (default f32)", 0},
+    {"weights-dtype", OPT_WEIGHTS_DTYPE, "f32|f16|bf16", 0, "element type that weights of convolutions and dense layers are stored in (default f32)", 0},
     {"seed", OPT_SEED, "N", 0, "seed of initial weights (default 1)", 0},
     {"batch", OPT_BATCH, "N", 0, "samples in a run (default 1)", 0},
     {"name", OPT_NAME, "NAME", 0, "prefix of the generated names (default: the network's)", 0},
@@ -237,6 +237,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "no network given");
         if (o->dump && strncmp(o->dump, "train:", 6) == 0 && !o->train.batch)
             argp_error(state, "--dump=%s goes with --train", o->dump);
+        if (o->target.half && (o->emit_net || o->emit_onnx))
+            argp_error(state, "--weights-dtype goes with C: %s files hold the network's own weights", o->emit_net ? ".net" : "ONNX");
         if (o->output && strcmp(o->output, "-") == 0 && !o->emit_net && !o->emit_onnx)
             argp_error(state, "-o -: a header goes with the C, expected the name of a file");
         if (o->output && strcmp(o->output, o->input) == 0)

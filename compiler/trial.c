@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "emit/emit.h"
+#include "passes/halves.h"
 #include "trial_steps.h"
 
 bool trial_fail(struct trial *t, const char *where, const char *what)
@@ -238,6 +239,9 @@ bool trial_accepts(const struct trial *t, const struct result *r, const struct c
     *why = "within 1e-4 of the range";
     if (c->worst <= 1e-4 * c->range)
         return true;
+    *why = "within what rounded weights may cost";
+    if (c->worst <= t->rounding * c->range)
+        return true;
     *why = "within one step of the quantisation";
     return r->step > 0 && c->worst <= r->step * 1.001;
 }
@@ -291,7 +295,7 @@ static bool compare_output(struct trial *t, int i, const struct result *all, cha
                 printf(" (%.9g, expected %.9g, at element %zu)", c.got, c.expected, c.at);
             if (ok && c.worst > 0)
                 printf(", %s", why);
-            if (r->step > 0)
+            if (r->step > 0 || t->rounding > 0)
                 printf(", %s top-1", c.same_top ? "same" : "another");
             if (!ok)
                 printf("; %zu of %zu elements differ", c.bad, got.count);
@@ -383,6 +387,7 @@ static bool try_it(struct trial *t)
     if (o->weights_in == WEIGHTS_AUTO)
         o->weights_in = constant_bytes(g) > 4096 ? WEIGHTS_FILE : WEIGHTS_C;
     bool ok = trial_write_inputs(t, g) && t->compile(g, o) && t->diag.errors == 0;
+    t->rounding = half_tolerance(g);
     graph_free(g);
     ok = ok && trial_write_program(t, "verify.c") && trial_build_and_run(t, "out");
     if (ok)

@@ -23,6 +23,7 @@ struct trial {
     struct onnx_signature signature; /* of an ONNX file; of another network made from its graph */
     bool *fixed;                     /* parallel to signature.input */
     struct work work;
+    double rounding;                 /* what --weights-dtype may cost, as a share of a result's range */
 };
 
 /* An output of the program. */

@@ -41,6 +41,14 @@ struct cnnc_stage {
     float a, b;
 };
 
+/* What packed weights are stored in. Those of 16 bits lie in the same order as floats; kernels widen them where they load them. Float16 ones
+ * are finite and 0 or of 2^-14 and more, so that widening is one multiplication where the machine has no instruction for it; the
+ * compiler divides each output channel's weights by a power of two to that end, and a CNNC_ST_SCALE stage gives it back. */
+enum { CNNC_WEIGHTS_FLOAT, CNNC_WEIGHTS_F16, CNNC_WEIGHTS_BF16 };
+
+/* Element n of such weights. */
+CNNC_INLINE const void *cnnc_weights_at(const void *w, ptrdiff_t n, const int half) { return (const char *)w + n * (half ? 2 : 4); }
+
 #define CNNC_MAX_STAGES 4
 struct cnnc_epilogue {
     int n;
@@ -74,6 +82,7 @@ struct cnnc_conv {
     int clip;                           /* depthwise: x has no halo */
     int winograd;                       /* Winograd: outputs per tile and dimension, 2 or 4 */
     int tile_block;                     /* Winograd: tiles computed together; not literal */
+    int half;                           /* element type of the packed weights, CNNC_WEIGHTS_...; literal */
 };
 
 /* ---- epilogues ---- */
@@ -133,6 +142,13 @@ CNNC_INLINE struct cnnc_stage_args cnnc_stage_args(const struct cnnc_epilogue *e
     CNNC_STAGE_(3)
 #undef CNNC_STAGE_
     return a;
+}
+
+/* How many operands all stages have. */
+CNNC_INLINE int cnnc_epilogue_operands(const struct cnnc_epilogue *e)
+{
+    return (e->n > 0 ? cnnc_stage_operands(e->s[0].op) : 0) + (e->n > 1 ? cnnc_stage_operands(e->s[1].op) : 0) +
+           (e->n > 2 ? cnnc_stage_operands(e->s[2].op) : 0) + (e->n > 3 ? cnnc_stage_operands(e->s[3].op) : 0);
 }
 
 /* The same operands further on: tensors by `tensor` elements, values per channel by `channel`. */
@@ -301,11 +317,18 @@ CNNC_INLINE size_t cnnc_conv_depthwise_scratch(const struct cnnc_conv_depthwise 
 /* A vector that begins within a row may end so many floats behind it. */
 #define CNNC_NARROW_SLACK 512
 
+/* Floats of the weights that a kernel widens before it begins, because it reads them one by one. */
+CNNC_INLINE size_t cnnc_conv_narrow_weights(const struct cnnc_conv *g)
+{
+    return g->half ? (size_t)(g->kd * g->kh * g->kw * g->ic * CNNC_B) : 0;
+}
+
 /* The band, a ring of rows of the convolution (pairs of rows that hold `window` and one more), their maxima, and a row of the output. The tiles of
  * a row of the ring have at most CNNC_TILE_ACC / oc vectors, and it ends with a whole tile. */
 CNNC_INLINE size_t cnnc_conv_narrow_scratch(const struct cnnc_conv *g, int window)
 {
-    return cnnc_conv_first_scratch(g) + (CNNC_NARROW_SLACK + (size_t)(window + 3) * (size_t)g->oc * ((size_t)g->ow + CNNC_NARROW_SLACK / (size_t)g->oc) + CNNC_B * (size_t)g->ow) * sizeof(float);
+    return cnnc_conv_first_scratch(g) + (CNNC_NARROW_SLACK + (size_t)(window + 3) * (size_t)g->oc * ((size_t)g->ow + CNNC_NARROW_SLACK / (size_t)g->oc) + CNNC_B * (size_t)g->ow +
+                                         cnnc_conv_narrow_weights(g)) * sizeof(float);
 }
 
 /* ---- transposed ---- */

@@ -3,7 +3,8 @@
  * A convolution and the depthwise convolution that alone reads it (the first half of an inverted residual), without the tensor between them:
  * a ring of rows in scratch, as many as the depthwise window is high, of one tile of channels at a time. 2-D (and 1-D as one row).
  * Geometry struct cnnc_conv_depthwise after cnnc_conv_depthwise_plan(): c the convolution as for conv_direct.h, d the depthwise one, both with
- * their own epilogues, whose stages have no operands. in[0..2] as for c, in[3], in[4] weights and bias as for d. Scratch
+ * their own epilogues, whose stages have no operands but values per channel. in[0..2] as for c, in[3], in[4] weights and bias as for d, then
+ * the operands of c's stages and those of d's. Scratch
  * cnnc_conv_depthwise_scratch(). The bits are those of the two kernels one after the other. */
 #include "conv_direct.h"
 #include "depthwise.h"
@@ -12,7 +13,7 @@
 #define CNNC_CONV_DEPTHWISE_H
 
 /* One row of one vector of channels of the result: row p. ring: [kh][width][B], its first column pw to the left of the rows'. */
-CNNC_INLINE void CNNC_FN(cnnc_depthwise_ring)(const struct cnnc_conv *d, const float *ring, ptrdiff_t row, const float *w, const float *bias,
+CNNC_INLINE void CNNC_FN(cnnc_depthwise_ring)(const struct cnnc_conv *d, const float *ring, ptrdiff_t row, const void *w, const float *bias,
                                               float *y, const struct cnnc_stage_args *args, const int NW, long p, int lanes)
 {
     const long iy = p * d->sh - d->ph;
@@ -24,7 +25,7 @@ CNNC_INLINE void CNNC_FN(cnnc_depthwise_ring)(const struct cnnc_conv *d, const f
         CNNC_FN(cnnc_tile_bias)(acc, bias, NW, 1);
         for (int b = 0; b < kh; b++)
             if (iy + b >= 0 && iy + b < d->ih)
-                CNNC_FN(cnnc_depthwise_row)(d, acc, ring + (iy + b) % d->kh * row + at * d->sw * CNNC_B, w + b * d->kw * CNNC_B, NW, 0, 0, 0);
+                CNNC_FN(cnnc_depthwise_row)(d, acc, ring + (iy + b) % d->kh * row + at * d->sw * CNNC_B, cnnc_weights_at(w, b * d->kw * CNNC_B, d->half), NW, 0, 0, 0);
         CNNC_FN(cnnc_tile_finish)(acc, y + at * CNNC_B, &d->ep, args, NW, 1, CNNC_B, 0, CNNC_B, 0, (int)(tx - at), lanes);
     }
 }
@@ -37,7 +38,7 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_depthwise)(const struct cnnc_conv_depthwise *
     const int NV = CNNC_FN(cnnc_tile_nv)(k.tile_ocb), NW = CNNC_FN(cnnc_tile_nw)(k.tile_w, NV), DW = CNNC_FN(cnnc_depthwise_nw)(d->tile_w);
     const long vectors = cnnc_blocks(k.oc) * CNNC_VPB, across = (k.ow + NW - 1) / NW;
     const int in_blocks = cnnc_conv_in_blocks(&k);
-    const struct cnnc_stage_args none = cnnc_stage_args(&k.ep, in, 5), after = cnnc_stage_args(&d->ep, in, 5);
+    const struct cnnc_stage_args args = cnnc_stage_args(&k.ep, in, 5), after = cnnc_stage_args(&d->ep, in, 5 + cnnc_epilogue_operands(&k.ep));
     const float *x = (const float *)in[0] - k.ph * k.x.h - k.pw * CNNC_B, *bias = (const float *)in[4];
     const ptrdiff_t row = cnnc_conv_depthwise_row(g), block = d->kh * row;
     float *ring = (float *)t.scratch;
@@ -51,14 +52,15 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_depthwise)(const struct cnnc_conv_depthwise *
         if (u == first || p == 0)
             done = r0; /* nothing in the ring is of use */
         for (done = cnnc_max(done, r0); done < r1; done++)
-            CNNC_FN(cnnc_direct_strip)(&k, x + n * k.x.n, (const float *)in[1], (const float *)in[2],
-                                       ring + done % d->kh * row + d->pw * CNNC_B - ob * block, none, NW, NV, in_blocks, (int)v,
+            CNNC_FN(cnnc_direct_strip)(&k, x + n * k.x.n, in[1], (const float *)in[2],
+                                       ring + done % d->kh * row + d->pw * CNNC_B - ob * block, args, NW, NV, in_blocks, (int)v,
                                        done * across, (done + 1) * across);
         for (int j = 0; j < NV; j++) {
             const long b = (v + j) / CNNC_VPB, lane = (v + j) % CNNC_VPB * CNNC_VL;
-            CNNC_FN(cnnc_depthwise_ring)(d, ring + (b - ob) * block + lane, row, (const float *)in[3] + b * d->kh * d->kw * CNNC_B + lane,
+            const struct cnnc_stage_args here = cnnc_stage_args_at(&d->ep, after, 0, b * CNNC_B + lane);
+            CNNC_FN(cnnc_depthwise_ring)(d, ring + (b - ob) * block + lane, row, cnnc_weights_at(in[3], b * d->kh * d->kw * CNNC_B + lane, d->half),
                                          bias ? bias + b * CNNC_B + lane : NULL, (float *)out[0] + n * d->y.n + b * d->y.c + p * d->y.h + lane,
-                                         &after, DW, p, (int)(d->oc - b * CNNC_B - lane));
+                                         &here, DW, p, (int)(d->oc - b * CNNC_B - lane));
         }
     }
 }

@@ -12,31 +12,31 @@
 
 /* One register tile: pixels from `x` on, input blocks ib to ie. The next strip's weights come meanwhile, to the level 2 cache: of
  * each tap's block this tile asks for row `turn` and every `turns` rows from there. */
-CNNC_INLINE void CNNC_FN(cnnc_direct_tile)(const struct cnnc_conv *k, cnnc_vf *acc, const float *x, const float *w, const int NW,
+CNNC_INLINE void CNNC_FN(cnnc_direct_tile)(const struct cnnc_conv *k, cnnc_vf *acc, const float *x, const void *w, const int NW,
                                            const int NV, ptrdiff_t wo, int ib, int ie, int tail, int turn, int turns)
 {
     const ptrdiff_t next = (NV > CNNC_VPB ? NV / CNNC_VPB : 1) * wo;
     for (; ib < ie; ib++)
         for (int a = 0; a < k->kd; a++)
             for (int b = 0; b < k->kh; b++)
-                for (int c = 0; c < k->kw; c++, w += CNNC_B * CNNC_B) {
+                for (int c = 0; c < k->kw; c++, w = cnnc_weights_at(w, CNNC_B * CNNC_B, k->half)) {
                     for (int r = turn; r < CNNC_B; r += turns)
                         CNNC_UNROLL
                         for (int j = 0; j < NV; j += CNNC_VPB)
-                            CNNC_PREFETCH_L2(w + next + j / CNNC_VPB * wo + r * CNNC_B);
+                            CNNC_PREFETCH_L2(cnnc_weights_at(w, next + j / CNNC_VPB * wo + r * CNNC_B, k->half));
                     CNNC_FN(cnnc_tile_fma)(acc, x + ib * k->x.c + a * k->dd * k->x.d + b * k->dh * k->x.h + c * k->dw * CNNC_B, w, NW,
-                                           NV, k->sw * CNNC_B, wo, CNNC_B);
+                                           NV, k->sw * CNNC_B, wo, CNNC_B, k->half);
                 }
     if (k->ic_tail && tail)
         for (int a = 0; a < k->kd; a++)
             for (int b = 0; b < k->kh; b++)
-                for (int c = 0; c < k->kw; c++, w += k->ic_tail * CNNC_B)
+                for (int c = 0; c < k->kw; c++, w = cnnc_weights_at(w, k->ic_tail * CNNC_B, k->half))
                     CNNC_FN(cnnc_tile_fma)(acc, x + ib * k->x.c + a * k->dd * k->x.d + b * k->dh * k->x.h + c * k->dw * CNNC_B, w, NW,
-                                           NV, k->sw * CNNC_B, wo, k->ic_tail);
+                                           NV, k->sw * CNNC_B, wo, k->ic_tail, k->half);
 }
 
 /* Tiles first to last of one plane (in reading order) for vectors v.. of the output channels. x, y and args point at the image. */
-CNNC_INLINE void CNNC_FN(cnnc_direct_strip)(const struct cnnc_conv *k, const float *x, const float *w, const float *bias, float *y,
+CNNC_INLINE void CNNC_FN(cnnc_direct_strip)(const struct cnnc_conv *k, const float *x, const void *w, const float *bias, float *y,
                                             struct cnnc_stage_args args, const int NW, const int NV, int in_blocks, int v,
                                             long first, long last)
 {
@@ -45,13 +45,13 @@ CNNC_INLINE void CNNC_FN(cnnc_direct_strip)(const struct cnnc_conv *k, const flo
     const ptrdiff_t wo = cnnc_conv_w_block(k, in_blocks);
     const int passes = k->passes > 1 ? k->passes : 1;
     x += cnnc_conv_in_first(k, ob, in_blocks) * k->x.c;
-    w += ob * wo + lane;
+    w = cnnc_weights_at(w, ob * wo + lane, k->half);
     bias = bias ? bias + ob * CNNC_B + lane : NULL;
     y += ob * k->y.c + lane;
     args = cnnc_stage_args_at(&k->ep, args, ob * k->add.c + lane, ob * CNNC_B + lane);
     for (int p = 0; p < passes; p++) {
         const int ib = full * p / passes, ie = full * (p + 1) / passes;
-        const float *wp = w + (ptrdiff_t)ib * k->kd * k->kh * k->kw * CNNC_B * CNNC_B;
+        const void *wp = cnnc_weights_at(w, (ptrdiff_t)ib * k->kd * k->kh * k->kw * CNNC_B * CNNC_B, k->half);
         long tx = first % across, r = first / across % oh, z = first / across / oh;
         for (long u = first; u < last; u++) {
             const long at = tx * NW < ow - NW ? tx * NW : ow - NW;
@@ -100,7 +100,7 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_direct)(const struct cnnc_conv *g, const void
             for (int v = 0; v < vectors; v += NV, unit += len) {
                 const long a = cnnc_max(first - unit, 0), b = cnnc_min(last - unit, len);
                 if (a < b)
-                    CNNC_FN(cnnc_direct_strip)(k, x + n * k->x.n, (const float *)in[1], (const float *)in[2],
+                    CNNC_FN(cnnc_direct_strip)(k, x + n * k->x.n, in[1], (const float *)in[2],
                                                (float *)out[0] + n * k->y.n, cnnc_stage_args_at(&k->ep, args, n * k->add.n, 0), NW, NV,
                                                in_blocks, v, c + a, c + b);
             }

@@ -29,13 +29,13 @@ CNNC_INLINE void CNNC_FN(cnnc_first_band)(const struct cnnc_conv *k, const float
 
 /* One row of output vectors v.. from the band. band: the first input row of this output row; plane: floats between planes of the band. y: the
  * row's first pixel, blocks y_block apart; args: the operands there. */
-CNNC_INLINE void CNNC_FN(cnnc_first_row)(const struct cnnc_conv *k, const float *band, long plane, const float *w, const float *bias,
+CNNC_INLINE void CNNC_FN(cnnc_first_row)(const struct cnnc_conv *k, const float *band, long plane, const void *w, const float *bias,
                                          float *y, ptrdiff_t y_block, struct cnnc_stage_args args, const int NW, const int NV, int v)
 {
     const int ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
     const ptrdiff_t wo = (ptrdiff_t)k->kd * k->kh * k->kw * k->ic * CNNC_B;
     const long width = cnnc_first_width(k);
-    w += ob * wo + lane;
+    w = cnnc_weights_at(w, ob * wo + lane, k->half);
     for (long tx = 0; tx < k->ow; tx += NW) {
         const long at = tx < k->ow - NW ? tx : k->ow - NW;
         cnnc_vf acc[CNNC_TILE_ACC];
@@ -44,10 +44,10 @@ CNNC_INLINE void CNNC_FN(cnnc_first_row)(const struct cnnc_conv *k, const float 
             for (int b = 0; b < k->kh; b++)
                 for (int c = 0; c < k->ic; c++) {
                     const float *xp = band + a * plane + (b * k->dh * k->ic + c) * width + at * k->sw;
-                    const float *wp = w + (((a * k->kh + b) * k->kw) * k->ic + c) * CNNC_B;
-                    for (int e = 0; e < k->kw; e++, xp += k->dw, wp += k->ic * CNNC_B) {
+                    ptrdiff_t at_w = (((a * k->kh + b) * k->kw) * k->ic + c) * CNNC_B;
+                    for (int e = 0; e < k->kw; e++, xp += k->dw, at_w += k->ic * CNNC_B) {
                         CNNC_OPAQUE(xp); /* neighbouring taps share pixels: the compiler would keep them, and run out of registers */
-                        CNNC_FN(cnnc_tile_fma)(acc, xp, wp, NW, NV, k->sw, wo, 1);
+                        CNNC_FN(cnnc_tile_fma)(acc, xp, cnnc_weights_at(w, at_w, k->half), NW, NV, k->sw, wo, 1, k->half);
                     }
                 }
         struct cnnc_stage_args here = cnnc_stage_args_at(&k->ep, args, at * CNNC_B, 0);
@@ -80,7 +80,7 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_first)(const struct cnnc_conv *g, const void 
                 const ptrdiff_t c = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
                 const ptrdiff_t y = n * k->y.n + c * k->y.c + z * k->y.d + (row + r) * k->y.h + lane;
                 const ptrdiff_t a = n * k->add.n + c * k->add.c + z * k->add.d + (row + r) * k->add.h + lane;
-                CNNC_FN(cnnc_first_row)(k, band + r * k->sh * pitch, plane, (const float *)in[1], (const float *)in[2],
+                CNNC_FN(cnnc_first_row)(k, band + r * k->sh * pitch, plane, in[1], (const float *)in[2],
                                         (float *)out[0] + y, k->y.c, cnnc_stage_args_at(&k->ep, args, a, c * CNNC_B + lane), NW, NV,
                                         (int)v);
             }

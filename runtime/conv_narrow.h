@@ -117,8 +117,12 @@ CNNC_INLINE void CNNC_FN(cnnc_narrow_any)(const struct cnnc_conv *k, const struc
     const struct cnnc_stage_args args = cnnc_stage_args(&k->ep, in, 3);
     float *band = (float *)t.scratch, *rows = band + cnnc_conv_first_scratch(k) / sizeof(float) + CNNC_NARROW_SLACK;
     float *top = rows + ring * OC * pitch, *pixels = top + OC * pitch; /* a row of y before the epilogue */
+    float *wide = pixels + ow * CNNC_B; /* weights of 16 bits, as floats */
+    const float *w = k->half ? wide : (const float *)in[1];
     long first, last, done = 0, low = 0, high = 0; /* rows below `done` are in the ring, those from low to high in the band */
     memset(pixels, 0, (size_t)ow * CNNC_B * sizeof *pixels);
+    for (size_t i = 0; i < cnnc_conv_narrow_weights(k); i += CNNC_VL)
+        CNNC_VSTORE(wide + i, CNNC_FN(cnnc_weights)(in[1], (ptrdiff_t)i, k->half));
     cnnc_split(k->n * oh, t, &first, &last);
     for (long u = first; u < last; u++) {
         const long r = u % oh, n = u / oh, z = p ? 0 : r / k->oh;
@@ -137,7 +141,7 @@ CNNC_INLINE void CNNC_FN(cnnc_narrow_any)(const struct cnnc_conv *k, const struc
                 else
                     CNNC_FN(cnnc_first_band)(k, x, band, z, low, high - low);
             }
-            const float *from_band = band + (done - low) * k->sh * line, *w = (const float *)in[1], *bias = (const float *)in[2];
+            const float *from_band = band + (done - low) * k->sh * line, *bias = (const float *)in[2];
             const long plane = ((high - low - 1) * k->sh + (k->kh - 1) * k->dh + 1) * line;
             float *to = rows + done % ring * OC * pitch;
             if (NR == 2 && done + 1 < high && done % ring + 1 < ring) {

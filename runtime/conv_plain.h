@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD
  *
  * Convolution and transposed convolution on plain tensors with weights as ONNX has them, [OC][IC / groups][KD][KH][KW] and
- * [IC][OC / groups][KD][KH][KW], for any type: CNNC_CONV_PLAIN(name, tag, type) defines a kernel for elements of that tag
+ * [IC][OC / groups][KD][KH][KW], for any type: CNNC_CONV_PLAIN(name, tag, wtag, type) defines a kernel for elements of that tag
  * (convert.h) that computes in that type. No halo: windows are clipped at the edges before the loops over them, which
  * therefore test nothing. In plain C, for machines without vectors and as the reference for those with. */
 #include "base.h"
@@ -56,7 +56,7 @@ CNNC_INLINE float cnnc_epilogue_scalar(const struct cnnc_epilogue *e, float v, c
 #endif
 
 /* clang-format off */
-#define CNNC_CONV_PLAIN(name, tag, type)                                                                                  \
+#define CNNC_CONV_PLAIN(name, tag, wtag, type)                                                                                  \
     CNNC_UNUSED static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t) \
     {                                                                                                                     \
         const int icg = g->ic / g->groups, ocg = g->oc / g->groups;                                                       \
@@ -81,7 +81,7 @@ CNNC_INLINE float cnnc_epilogue_scalar(const struct cnnc_epilogue *e, float v, c
                                                  (y + b * g->dh) * g->x.h + x;                                            \
                             const ptrdiff_t w = ((((ptrdiff_t)o * icg + i) * g->kd + a) * g->kh + b) * g->kw;             \
                             for (int c = x0; c < x1; c++)                                                                 \
-                                acc += (type)cnnc_load_##tag(in[0], at + c * g->dw) * (type)cnnc_load_##tag(in[1], w + c); \
+                                acc += (type)cnnc_load_##tag(in[0], at + c * g->dw) * (type)cnnc_load_##wtag(in[1], w + c); \
                         }                                                                                                 \
                 if (g->ep.n)                                                                                              \
                     acc = (type)cnnc_epilogue_scalar(&g->ep, (float)acc, &args, n * g->add.n + o * g->add.c + oz * g->add.d + oy * g->add.h + ox, o); \
@@ -91,7 +91,7 @@ CNNC_INLINE float cnnc_epilogue_scalar(const struct cnnc_epilogue *e, float v, c
     }
 
 /* In gather form: an output asks which inputs reach it. */
-#define CNNC_CONV_TRANSPOSE_PLAIN(name, tag, type)                                                                        \
+#define CNNC_CONV_TRANSPOSE_PLAIN(name, tag, wtag, type)                                                                        \
     CNNC_UNUSED static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t) \
     {                                                                                                                     \
         const int icg = g->ic / g->groups, ocg = g->oc / g->groups;                                                       \
@@ -119,7 +119,7 @@ CNNC_INLINE float cnnc_epilogue_scalar(const struct cnnc_epilogue *e, float v, c
                                 const int ic = o / ocg * icg + i;                                                         \
                                 const ptrdiff_t at = n * g->x.n + ic * g->x.c + z / g->sd * g->x.d + y / g->sh * g->x.h + x / g->sw; \
                                 const ptrdiff_t w = ((((ptrdiff_t)ic * ocg + o % ocg) * g->kd + a) * g->kh + b) * g->kw + c; \
-                                acc += (type)cnnc_load_##tag(in[0], at) * (type)cnnc_load_##tag(in[1], w);                \
+                                acc += (type)cnnc_load_##tag(in[0], at) * (type)cnnc_load_##wtag(in[1], w);                \
                             }                                                                                             \
                         }                                                                                                 \
                     }                                                                                                     \

@@ -54,7 +54,7 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_direct_pool)(const struct cnnc_conv_pool *g, 
         if (u == first || p == 0)
             done = r0; /* nothing in the ring is of use */
         for (done = cnnc_max(done, r0); done < r1; done++)
-            CNNC_FN(cnnc_direct_strip)(&k, x + n * k.x.n, (const float *)in[1], (const float *)in[2],
+            CNNC_FN(cnnc_direct_strip)(&k, x + n * k.x.n, in[1], (const float *)in[2],
                                        ring + done % g->pool_kh * row - ob * block, cnnc_stage_args_at(&k.ep, args, n * k.add.n, 0), NW, NV,
                                        in_blocks, (int)v, done * across, (done + 1) * across);
         CNNC_FN(cnnc_pool_ring)(g, ring + lane, block, (float *)out[0] + n * g->c.y.n + ob * g->c.y.c + p * g->c.y.h + lane, NV, r0, r1);
@@ -86,7 +86,7 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_first_pool)(const struct cnnc_conv_pool *g, c
             }
             for (long v = 0; v < vectors; v += NV) {
                 const ptrdiff_t ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
-                CNNC_FN(cnnc_first_row)(k, band + (done - low) * k->sh * pitch, 0, (const float *)in[1], (const float *)in[2],
+                CNNC_FN(cnnc_first_row)(k, band + (done - low) * k->sh * pitch, 0, in[1], (const float *)in[2],
                                         ring + ob * block + done % g->pool_kh * row + lane, block,
                                         cnnc_stage_args_at(&k->ep, args, n * k->add.n + ob * k->add.c + done * k->add.h + lane,
                                                            ob * CNNC_B + lane), NW, NV, (int)v);

@@ -16,16 +16,23 @@ CNNC_INLINE int CNNC_FN(cnnc_tile_nw)(int width, int nv)
     return width == 0 ? most : (width + parts - 1) / parts;
 }
 
-/* acc += nc input channels of one tap. x: first pixel, others xs apart; w: [nc][B], next output block wo further. */
-CNNC_INLINE void CNNC_FN(cnnc_tile_fma)(cnnc_vf *acc, const float *x, const float *w, const int NW, const int NV, const ptrdiff_t xs,
-                                        const ptrdiff_t wo, const int nc)
+/* A vector of packed weights, from element n on. */
+CNNC_INLINE cnnc_vf CNNC_FN(cnnc_weights)(const void *w, ptrdiff_t n, const int half)
+{
+    const void *p = cnnc_weights_at(w, n, half);
+    return half == CNNC_WEIGHTS_F16 ? CNNC_VLOAD_F16(p) : half == CNNC_WEIGHTS_BF16 ? CNNC_VLOAD_BF16(p) : CNNC_VLOAD((const float *)p);
+}
+
+/* acc += nc input channels of one tap. x: first pixel, others xs apart; w: [nc][B] of type half, next output block wo further. */
+CNNC_INLINE void CNNC_FN(cnnc_tile_fma)(cnnc_vf *acc, const float *x, const void *w, const int NW, const int NV, const ptrdiff_t xs,
+                                        const ptrdiff_t wo, const int nc, const int half)
 {
     CNNC_UNROLL_BY(4)
     for (int c = 0; c < nc; c++) {
         cnnc_vf wv[CNNC_TILE_ACC];
         CNNC_UNROLL
         for (int j = 0; j < NV; j++)
-            wv[j] = CNNC_VLOAD(w + j / CNNC_VPB * wo + c * CNNC_B + j % CNNC_VPB * CNNC_VL);
+            wv[j] = CNNC_FN(cnnc_weights)(w, j / CNNC_VPB * wo + c * CNNC_B + j % CNNC_VPB * CNNC_VL, half);
         CNNC_UNROLL
         for (int i = 0; i < NW; i++) {
             cnnc_vf a = CNNC_VSET1(x[i * xs + c]);

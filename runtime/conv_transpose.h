@@ -10,7 +10,7 @@
 #define CNNC_CONV_TRANSPOSE_H
 
 /* acc += one input block (nc channels of it) over all taps. x: block, at column j of phase fx. */
-CNNC_INLINE void CNNC_FN(cnnc_transpose_block)(const struct cnnc_conv *k, cnnc_vf *acc, const float *x, const float *w, const int NW,
+CNNC_INLINE void CNNC_FN(cnnc_transpose_block)(const struct cnnc_conv *k, cnnc_vf *acc, const float *x, const void *w, const int NW,
                                                const int NV, ptrdiff_t wo, long z, long y, long fx, const int nc)
 {
     for (int a = 0; a < k->kd; a++) {
@@ -21,7 +21,7 @@ CNNC_INLINE void CNNC_FN(cnnc_transpose_block)(const struct cnnc_conv *k, cnnc_v
                 const long at = fx + k->pw - (long)c * k->dw; /* may be negative: the halo */
                 if (at % k->sw == 0)
                     CNNC_FN(cnnc_tile_fma)(acc, x + iz * k->x.d + iy * k->x.h + at / k->sw * CNNC_B,
-                                           w + ((a * k->kh + b) * k->kw + c) * nc * CNNC_B, NW, NV, CNNC_B, wo, nc);
+                                           cnnc_weights_at(w, ((a * k->kh + b) * k->kw + c) * nc * CNNC_B, k->half), NW, NV, CNNC_B, wo, nc, k->half);
             }
         }
     }
@@ -41,7 +41,8 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_transpose)(const struct cnnc_conv *g, const v
         const long y = u % rows % k->oh, z = u % rows / k->oh, v = u / rows % (vectors / NV) * NV, n = u / rows / (vectors / NV);
         const long ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
         const float *x = (const float *)in[0] + n * k->x.n + cnnc_conv_in_first(k, (int)ob, in_blocks) * k->x.c;
-        const float *w = (const float *)in[1] + ob * wo + lane, *bias = in[2] ? (const float *)in[2] + ob * CNNC_B + lane : NULL;
+        const void *w = cnnc_weights_at(in[1], ob * wo + lane, k->half);
+        const float *bias = in[2] ? (const float *)in[2] + ob * CNNC_B + lane : NULL;
         float *yp = (float *)out[0] + n * k->y.n + ob * k->y.c + z * k->y.d + y * k->y.h + lane;
         const struct cnnc_stage_args row = cnnc_stage_args_at(
             &k->ep, args, n * k->add.n + ob * k->add.c + z * k->add.d + y * k->add.h + lane, ob * CNNC_B + lane);
@@ -52,11 +53,11 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_transpose)(const struct cnnc_conv *g, const v
                 cnnc_vf acc[CNNC_TILE_ACC];
                 CNNC_FN(cnnc_tile_bias)(acc, bias, NW, NV);
                 for (int ib = 0; ib < full; ib++)
-                    CNNC_FN(cnnc_transpose_block)(k, acc, x + ib * k->x.c + at * CNNC_B, w + (ptrdiff_t)ib * taps * CNNC_B * CNNC_B, NW, NV,
-                                                  wo, z, y, fx, CNNC_B);
+                    CNNC_FN(cnnc_transpose_block)(k, acc, x + ib * k->x.c + at * CNNC_B, cnnc_weights_at(w, (ptrdiff_t)ib * taps * CNNC_B * CNNC_B, k->half),
+                                                  NW, NV, wo, z, y, fx, CNNC_B);
                 if (k->ic_tail)
-                    CNNC_FN(cnnc_transpose_block)(k, acc, x + full * k->x.c + at * CNNC_B, w + (ptrdiff_t)full * taps * CNNC_B * CNNC_B, NW,
-                                                  NV, wo, z, y, fx, k->ic_tail);
+                    CNNC_FN(cnnc_transpose_block)(k, acc, x + full * k->x.c + at * CNNC_B, cnnc_weights_at(w, (ptrdiff_t)full * taps * CNNC_B * CNNC_B, k->half),
+                                                  NW, NV, wo, z, y, fx, k->ic_tail);
                 const ptrdiff_t to = (fx + at * k->sw) * CNNC_B;
                 struct cnnc_stage_args here = cnnc_stage_args_at(&k->ep, row, to, 0);
                 CNNC_FN(cnnc_tile_finish)(acc, yp + to, &k->ep, &here, NW, NV, k->sw * CNNC_B, k->y.c, k->sw * CNNC_B, k->add.c,

@@ -110,7 +110,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_input)(const struct cnnc_conv *k, const f
 }
 
 /* M = V U for output vectors v0 to v1 */
-CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const float *V, const float *U, float *M, const int m,
+CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const float *V, const void *U, float *M, const int m,
                                                 const int NW, const int NV, long v0, long v1, long n, long TB)
 {
     const int s = m + k->kh - 1, in = cnnc_blocks(k->ic), full = k->ic_tail ? in - 1 : in, on = cnnc_blocks(k->oc);
@@ -119,14 +119,15 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const
         for (long v = v0; v < v1; v += NV) {
             const long ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
             for (long t = 0; t < n; t += NW) {
-                const float *x = V + i * vp + t * CNNC_B, *w = U + (i * on + ob) * wo + lane;
+                const float *x = V + i * vp + t * CNNC_B;
+                const void *w = cnnc_weights_at(U, (i * on + ob) * wo + lane, k->half);
                 float *y = M + i * mp + (ob * TB + t) * CNNC_B + lane;
                 cnnc_vf acc[CNNC_TILE_ACC];
                 CNNC_FN(cnnc_tile_bias)(acc, NULL, NW, NV);
-                for (int ib = 0; ib < full; ib++, x += TB * CNNC_B, w += CNNC_B * CNNC_B)
-                    CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, CNNC_B, wo, CNNC_B);
+                for (int ib = 0; ib < full; ib++, x += TB * CNNC_B, w = cnnc_weights_at(w, CNNC_B * CNNC_B, k->half))
+                    CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, CNNC_B, wo, CNNC_B, k->half);
                 if (k->ic_tail)
-                    CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, CNNC_B, wo, k->ic_tail);
+                    CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, CNNC_B, wo, k->ic_tail, k->half);
                 CNNC_FN(cnnc_tile_store)(acc, y, NW, NV, CNNC_B, TB * CNNC_B, 0);
             }
         }
@@ -224,7 +225,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_filter)(cnnc_vf *u, const cnnc_vf *g)
 }
 
 /* U = G w G^T for the strip of NV output vectors at v and input blocks b0 to b1: [36][blocks of the strip][step][B]. */
-CNNC_INLINE void CNNC_FN(cnnc_winograd_weigh)(const struct cnnc_conv *k, const float *w, float *U, const int NV, long v, int b0, int b1,
+CNNC_INLINE void CNNC_FN(cnnc_winograd_weigh)(const struct cnnc_conv *k, const void *w, float *U, const int NV, long v, int b0, int b1,
                                               ptrdiff_t step)
 {
     const int in = cnnc_blocks(k->ic), on = NV > CNNC_VPB ? NV / CNNC_VPB : 1;
@@ -234,17 +235,17 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_weigh)(const struct cnnc_conv *k, const f
         float *u = U + j / CNNC_VPB * step * CNNC_B + lane;
         for (int ib = b0; ib < b1; ib++) {
             const int icb = ib == in - 1 && k->ic_tail ? k->ic_tail : CNNC_B;
-            const float *p = w + ob * wo + ib * 9 * CNNC_B * CNNC_B + lane;
-            for (int i = 0; i < icb; i++, p += CNNC_B, u += CNNC_B) {
+            const void *p = cnnc_weights_at(w, ob * wo + ib * 9 * CNNC_B * CNNC_B + lane, k->half);
+            for (int i = 0; i < icb; i++, p = cnnc_weights_at(p, CNNC_B, k->half), u += CNNC_B) {
                 cnnc_vf g[3], d[6][3], f[6];
                 CNNC_UNROLL
                 for (int c = 0; c < 3; c++) {
                     CNNC_UNROLL
                     for (int r = 0; r < 3; r++)
-                        g[r] = CNNC_VLOAD(p + (r * 3 + c) * icb * CNNC_B);
+                        g[r] = CNNC_FN(cnnc_weights)(p, (r * 3 + c) * icb * CNNC_B, k->half);
                     CNNC_UNROLL
                     for (int r = 0; r < 3; r++)
-                        CNNC_PREFETCH(p + 9 * CNNC_B * CNNC_B + (r * 3 + c) * icb * CNNC_B);
+                        CNNC_PREFETCH(cnnc_weights_at(p, 9 * CNNC_B * CNNC_B + (r * 3 + c) * icb * CNNC_B, k->half));
                     CNNC_FN(cnnc_winograd_filter)(f, g);
                     CNNC_UNROLL
                     for (int r = 0; r < 6; r++)
@@ -263,7 +264,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_weigh)(const struct cnnc_conv *k, const f
 }
 
 /* M = V U for the strip of NV output vectors at v, weights transformed on the way: M [36][blocks of the strip][TB][B]. */
-CNNC_INLINE void CNNC_FN(cnnc_winograd_raw_product)(const struct cnnc_conv *k, const float *V, const float *w, float *U, float *M,
+CNNC_INLINE void CNNC_FN(cnnc_winograd_raw_product)(const struct cnnc_conv *k, const float *V, const void *w, float *U, float *M,
                                                     const int NW, const int NV, long v, long n, long TB)
 {
     const int in = cnnc_blocks(k->ic), on = NV > CNNC_VPB ? NV / CNNC_VPB : 1, chunk = cnnc_winograd_chunk(k, on);
@@ -274,8 +275,8 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_raw_product)(const struct cnnc_conv *k, c
         b1 = (int)cnnc_min(b0 + chunk, in);
         CNNC_FN(cnnc_winograd_weigh)(k, w, U, NV, v, b0, b1, step);
         /* the weights of the next chunk, or of the next strip's first, come while this one is multiplied */
-        const float *ahead = w + (v / CNNC_VPB + (b1 == in) * on) * wo + (b1 < in ? b1 : 0) * 9 * CNNC_B * CNNC_B;
-        const float *end = ahead + chunk * 9 * CNNC_B * CNNC_B;
+        ptrdiff_t ahead = (v / CNNC_VPB + (b1 == in) * on) * wo + (b1 < in ? b1 : 0) * 9 * CNNC_B * CNNC_B;
+        const ptrdiff_t end = ahead + chunk * 9 * CNNC_B * CNNC_B;
         const int each = (int)(9 * CNNC_B / (36 * ((n + NW - 1) / NW)) + 1);
         for (int i = 0; i < 36; i++)
             for (long t = 0; t < n; t += NW) {
@@ -290,11 +291,11 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_raw_product)(const struct cnnc_conv *k, c
                 for (int ib = b0; ib < full; ib++, x += TB * CNNC_B, u += CNNC_B * CNNC_B) {
                     for (int e = 0; e < each && ahead < end; e++, ahead += CNNC_B)
                         for (int j = 0; j < on; j++)
-                            CNNC_PREFETCH_L2(ahead + j * wo);
-                    CNNC_FN(cnnc_tile_fma)(acc, x, u, NW, NV, CNNC_B, step * CNNC_B, CNNC_B);
+                            CNNC_PREFETCH_L2(cnnc_weights_at(w, ahead + j * wo, k->half));
+                    CNNC_FN(cnnc_tile_fma)(acc, x, u, NW, NV, CNNC_B, step * CNNC_B, CNNC_B, CNNC_WEIGHTS_FLOAT);
                 }
                 if (full < b1)
-                    CNNC_FN(cnnc_tile_fma)(acc, x, u, NW, NV, CNNC_B, step * CNNC_B, k->ic_tail);
+                    CNNC_FN(cnnc_tile_fma)(acc, x, u, NW, NV, CNNC_B, step * CNNC_B, k->ic_tail, CNNC_WEIGHTS_FLOAT);
                 CNNC_FN(cnnc_tile_store)(acc, y, NW, NV, CNNC_B, TB * CNNC_B, 0);
             }
     }
@@ -307,7 +308,8 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_any)(const struct cnnc_conv *k, const voi
     const long TB = (k->tile_block + NW - 1) / NW * NW; /* whole register tiles */
     const long tiles = (long)k->n * ((k->oh + m - 1) / m) * ((k->ow + m - 1) / m), blocks = (tiles + TB - 1) / TB;
     const long vectors = cnnc_blocks(k->oc) * CNNC_VPB / NV, on = NV > CNNC_VPB ? NV / CNNC_VPB : 1;
-    const float *x = (const float *)in[0], *w = (const float *)in[1], *bias = (const float *)in[2];
+    const float *x = (const float *)in[0], *bias = (const float *)in[2];
+    const void *w = in[1];
     const struct cnnc_stage_args args = cnnc_stage_args(&k->ep, in, 3);
     float *V = (float *)t.scratch, *M = V + cnnc_winograd_points(k) * cnnc_winograd_position(cnnc_blocks(k->ic), TB), *y = (float *)out[0];
     float *U = M + 36 * cnnc_winograd_position(on, TB); /* raw: M is one strip's */

@@ -82,9 +82,9 @@ CNNC_INLINE void CNNC_FN(cnnc_dense_tile16)(const struct cnnc_dense *g, const in
             }
         }
         CNNC_UNROLL for (int r = 0; r < R; r++) {
-            const cnnc_vi both = CNNC_VILOAD(row[r] + at), a = CNNC_VISHL(both, 16), b = g->half == CNNC_DENSE_BF16 ? CNNC_VIAND(both, upper) : both;
+            const cnnc_vi both = CNNC_VILOAD(row[r] + at), a = CNNC_VISHL(both, 16), b = g->half == CNNC_WEIGHTS_BF16 ? CNNC_VIAND(both, upper) : both;
             cnnc_vf low, high;
-            if (g->half == CNNC_DENSE_BF16) {
+            if (g->half == CNNC_WEIGHTS_BF16) {
                 low = CNNC_VAS_FLOAT(a), high = CNNC_VAS_FLOAT(b);
             } else { /* exponent and fraction to where a float has them; the factor sets the exponent right */
                 low = CNNC_VMUL(CNNC_VAS_FLOAT(CNNC_VIAND(CNNC_VISAR(a, 3), bits)), scale);

@@ -16,7 +16,7 @@ CNNC_INLINE float cnnc_dense_half_factor(const float *from, ptrdiff_t count, int
     float most = 0;
     for (ptrdiff_t i = 0; i < count; i++)
         most = fmaxf(most, fabsf(from[i]));
-    return half == CNNC_DENSE_F16 && most > 0 && most < INFINITY ? (float)ldexp(1, ilogb(most) - 14) : 1;
+    return half == CNNC_WEIGHTS_F16 && most > 0 && most < INFINITY ? (float)ldexp(1, ilogb(most) - 14) : 1;
 }
 
 /* Some rows of floats, CNNC_DENSE_ROW16 long, as struct cnnc_dense has them with `half`. Behind the last row follow 16 words that begin
@@ -28,7 +28,7 @@ CNNC_INLINE void cnnc_dense_halve_rows(const float *from, ptrdiff_t count, int h
             uint16_t bits[2];
             for (int h = 0; h < 2; h++) {
                 const double v = (double)from[i + k + 16 * h] / (double)factor;
-                if (half == CNNC_DENSE_F16)
+                if (half == CNNC_WEIGHTS_F16)
                     cnnc_store_f16(bits, h, fabs(v) < 0x1p-14 ? 0 : v); /* 2^-28 of the largest: nothing */
                 else
                     cnnc_store_bf16(bits, h, v);

@@ -16,7 +16,6 @@
 /* Weights of 16 bits: rows are rounded up to 32, and 32-bit words hold two of them, so that vectors of any length unpack with a shift and a
  * mask: word i of a group of 16 has weight i in its lower half and weight i + 16 in its upper one. Behind the last row stand the
  * factor (a float) that the weights were divided by, so that none of them is a denormal float16, and 15 zeros. */
-enum { CNNC_DENSE_FLOAT, CNNC_DENSE_F16, CNNC_DENSE_BF16 };
 #define CNNC_DENSE_ROW16(ic) (((ic) + 31) / 32 * 32)
 
 /* Weights that no cache keeps until the next run are asked for so early: a processor's own prefetching starts anew with every row and page. */
@@ -27,7 +26,7 @@ struct cnnc_dense {
     int ic, oc, row;
     ptrdiff_t xn, yn;                   /* strides between the batch's rows; tensor operands of the epilogue lie as y does */
     struct cnnc_epilogue ep;            /* literal */
-    int half;                           /* literal: type of the weights, CNNC_DENSE_... */
+    int half;                           /* literal: type of the weights, CNNC_WEIGHTS_... */
     int ahead;                          /* literal: each row is fetched so many 32-bit words before it is used, at most a row; 0: not at all */
 };
 

@@ -20,14 +20,14 @@ CNNC_INLINE int CNNC_FN(cnnc_depthwise_nw)(int width)
 }
 
 /* acc += one row of taps. x: the input pixel of the first tap of the first output; pixels from `low` to `high` (relative to it) exist. */
-CNNC_INLINE void CNNC_FN(cnnc_depthwise_row)(const struct cnnc_conv *k, cnnc_vf *acc, const float *x, const float *w, const int NW,
+CNNC_INLINE void CNNC_FN(cnnc_depthwise_row)(const struct cnnc_conv *k, cnnc_vf *acc, const float *x, const void *w, const int NW,
                                              const int edge, long low, long high)
 {
     static const float nothing[CNNC_B] = {0};
     cnnc_vf wv[CNNC_DEPTHWISE_KW];
     CNNC_UNROLL
     for (int e = 0; e < CNNC_DEPTHWISE_KW; e++)
-        wv[e] = e < k->kw ? CNNC_VLOAD(w + e * CNNC_B) : CNNC_VZERO();
+        wv[e] = e < k->kw ? CNNC_FN(cnnc_weights)(w, e * CNNC_B, k->half) : CNNC_VZERO();
     CNNC_UNROLL
     for (int j = 0; j <= (NW - 1) * k->sw + (k->kw - 1) * k->dw; j++) {
         const float *p = x + j * CNNC_B;
@@ -38,13 +38,13 @@ CNNC_INLINE void CNNC_FN(cnnc_depthwise_row)(const struct cnnc_conv *k, cnnc_vf 
         for (int e = 0; e < k->kw; e++) {
             const int i = j - e * k->dw;
             if (i >= 0 && i % k->sw == 0 && i / k->sw < NW)
-                acc[i / k->sw] = CNNC_VFMA(v, e < CNNC_DEPTHWISE_KW ? wv[e] : CNNC_VLOAD(w + e * CNNC_B), acc[i / k->sw]);
+                acc[i / k->sw] = CNNC_VFMA(v, e < CNNC_DEPTHWISE_KW ? wv[e] : CNNC_FN(cnnc_weights)(w, e * CNNC_B, k->half), acc[i / k->sw]);
         }
     }
 }
 
 /* NW pixels of one vector of channels. x: the input pixel of the first tap of the first pixel (may lie outside when clipped). */
-CNNC_INLINE void CNNC_FN(cnnc_depthwise_tile)(const struct cnnc_conv *k, const float *x, const float *w, const float *bias, float *y,
+CNNC_INLINE void CNNC_FN(cnnc_depthwise_tile)(const struct cnnc_conv *k, const float *x, const void *w, const float *bias, float *y,
                                               const struct cnnc_stage_args *args, const int NW, int skip, long iz, long iy, long ix,
                                               int lanes)
 {
@@ -55,7 +55,8 @@ CNNC_INLINE void CNNC_FN(cnnc_depthwise_tile)(const struct cnnc_conv *k, const f
     CNNC_OPAQUE(kh); /* rows of taps stay a loop: compilers run out of registers over the pixels of all of them */
     for (int a = 0; a < k->kd; a++)
         for (int b = 0; b < kh; b++) {
-            const float *xp = x + a * k->dd * k->x.d + b * k->dh * k->x.h, *wp = w + (a * k->kh + b) * k->kw * CNNC_B;
+            const float *xp = x + a * k->dd * k->x.d + b * k->dh * k->x.h;
+            const void *wp = cnnc_weights_at(w, (a * k->kh + b) * k->kw * CNNC_B, k->half);
             if (k->clip && (iz + a * k->dd < 0 || iz + a * k->dd >= k->id || iy + b * k->dh < 0 || iy + b * k->dh >= k->ih))
                 continue;
             if (k->clip && edge)
@@ -79,14 +80,14 @@ CNNC_INLINE void CNNC_FN(cnnc_depthwise)(const struct cnnc_conv *g, const void *
         const long r = u % k->oh, z = u / k->oh % k->od, c = u / k->oh / k->od % blocks, n = u / k->oh / k->od / blocks;
         const long iz = z * k->sd - k->pd, iy = r * k->sh - k->ph;
         const float *x = (const float *)in[0] + n * k->x.n + c * k->x.c + iz * k->x.d + iy * k->x.h;
-        const float *w = (const float *)in[1] + c * k->kd * k->kh * k->kw * CNNC_B;
+        const void *w = cnnc_weights_at(in[1], c * k->kd * k->kh * k->kw * CNNC_B, k->half);
         float *y = (float *)out[0] + n * k->y.n + c * k->y.c + z * k->y.d + r * k->y.h;
         const struct cnnc_stage_args row = cnnc_stage_args_at(&k->ep, args, n * k->add.n + c * k->add.c + z * k->add.d + r * k->add.h, c * CNNC_B);
         for (long tx = 0; tx < k->ow; tx += NW) {
             const long at = tx < k->ow - NW ? tx : k->ow - NW, ix = at * k->sw - k->pw;
             for (int l = 0; l < CNNC_B; l += CNNC_VL) {
                 struct cnnc_stage_args here = cnnc_stage_args_at(&k->ep, row, at * CNNC_B + l, l);
-                CNNC_FN(cnnc_depthwise_tile)(k, x + ix * CNNC_B + l, w + l, bias ? bias + c * CNNC_B + l : NULL, y + at * CNNC_B + l,
+                CNNC_FN(cnnc_depthwise_tile)(k, x + ix * CNNC_B + l, cnnc_weights_at(w, l, k->half), bias ? bias + c * CNNC_B + l : NULL, y + at * CNNC_B + l,
                                              &here, NW, (int)(tx - at), iz, iy, ix, (int)(k->oc - c * CNNC_B - l));
             }
         }

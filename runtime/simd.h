@@ -17,6 +17,7 @@
  *     VTO_INT VTO_FLOAT                value: to nearest, ties to even    VAS_INT VAS_FLOAT   bits
  *     VISET1 VILOAD VISTORE VIADD VISUB VIMUL VIMIN VIMAX VIAND VIOR VISHL VISHR VISAR    int32; the shifts by a literal
  *     VLOAD_S8(p) VLOAD_U8(p)          CNNC_VL bytes to int32    VSTORE_S8(p, v) VSTORE_U8(p, v)   saturating
+ *     VLOAD_F16(p) VLOAD_BF16(p)       CNNC_VL floats of 16 bits, finite; float16 below 2^-14 may read as 0
  *     PREFETCH(p) PREFETCH_L2(p)       what will be read soon; what will be read after some tens of KB more
  *
  * all with CNNC_ in front. VMIN and VMAX return their *second* operand if one is not a number, as x86 does: VMAX(limit, value)
@@ -35,11 +36,14 @@
 #undef CNNC_VPB
 #define CNNC_VPB (CNNC_B / CNNC_VL)
 
+#undef CNNC_F16_BITS_
 #undef CNNC_VABS
 #undef CNNC_VNEG
 #undef CNNC_VFLOOR
 #undef CNNC_PREFETCH
 #undef CNNC_PREFETCH_L2
+/* float16 in lanes shifted to where a float has exponent and fraction, the sign above in several copies: the exponent is then 112 too low */
+#define CNNC_F16_BITS_(v) CNNC_VMUL(CNNC_VAS_FLOAT(CNNC_VIAND(v, CNNC_VISET1((int32_t)0x8fffe000u))), CNNC_VSET1(0x1p112f))
 #define CNNC_VABS(a) CNNC_VANDNOT(CNNC_VSET1(-0.f), a)
 #define CNNC_VNEG(a) CNNC_VXOR(CNNC_VSET1(-0.f), a)
 #define CNNC_VFLOOR(a) CNNC_FN(cnnc_vfloor)(a)
@@ -100,6 +104,18 @@ CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vto_float)(cnnc_vi a)
     for (int i = 0; i < CNNC_VL; i++)
         t[i] = (float)r[i];
     return CNNC_VLOAD(t);
+}
+#endif
+
+#ifndef CNNC_VLOAD_F16
+#define CNNC_VLOAD_F16(p) CNNC_F16_BITS_(CNNC_VISAR(CNNC_FN(cnnc_upper)(p), 3))
+#define CNNC_VLOAD_BF16(p) CNNC_VAS_FLOAT(CNNC_FN(cnnc_upper)(p))
+CNNC_INLINE cnnc_vi CNNC_FN(cnnc_upper)(const void *p)
+{
+    int32_t t[CNNC_VL];
+    for (int i = 0; i < CNNC_VL; i++)
+        t[i] = (int32_t)((uint32_t)((const uint16_t *)p)[i] << 16);
+    return CNNC_VILOAD(t);
 }
 #endif
 

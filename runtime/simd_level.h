@@ -74,18 +74,18 @@
 #if CNNC_LEVEL == 256 && !(defined(__AVX2__) && defined(__FMA__)) && !defined(CNNC_EMULATE)
 #define CNNC_PUSHED
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,f16c")
 #endif
 #elif CNNC_LEVEL == 512 && !defined(CNNC_HAS_512) && !defined(CNNC_EMULATE)
 #define CNNC_PUSHED
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
 #endif
 #endif
 #if defined(CNNC_PUSHED) && !defined(CNNC_NO_SIMDE)
@@ -247,6 +247,8 @@
 #undef CNNC_VISHL
 #undef CNNC_VISHR
 #undef CNNC_VISAR
+#undef CNNC_VLOAD_F16
+#undef CNNC_VLOAD_BF16
 #undef CNNC_VLOAD_S8
 #undef CNNC_VLOAD_U8
 #undef CNNC_VSTORE_S8

@@ -70,6 +70,16 @@
 #define CNNC_VISHL(a, n) CNNC_I(vshlq_n_s32)(a, n)
 #define CNNC_VISHR(a, n) CNNC_I(vreinterpretq_s32_u32)(CNNC_I(vshrq_n_u32)(CNNC_I(vreinterpretq_u32_s32)(a), n))
 #define CNNC_VISAR(a, n) CNNC_I(vshrq_n_s32)(a, n)
+#define CNNC_VLOAD_BF16(p) CNNC_VAS_FLOAT(CNNC_VISHL(CNNC_FN(cnnc_words)(p), 16))
+#if defined(__aarch64__)
+#define CNNC_VLOAD_F16(p) vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const uint16_t *)(p))))
+#else
+#define CNNC_VLOAD_F16(p) CNNC_F16_BITS_(CNNC_VISAR(CNNC_VISHL(CNNC_FN(cnnc_words)(p), 16), 3))
+#endif
+CNNC_INLINE cnnc_vi CNNC_FN(cnnc_words)(const void *p)
+{
+    return CNNC_I(vreinterpretq_s32_u32)(CNNC_I(vmovl_u16)(CNNC_I(vld1_u16)((const uint16_t *)p)));
+}
 #if !(defined(__aarch64__) && defined(CNNC_NO_SIMDE))
 /* 32-bit NEON neither divides, nor takes roots, nor rounds: lane by lane, and by adding and removing 1.5 * 2^23 */
 CNNC_INLINE cnnc_vf CNNC_FN(cnnc_vdiv)(cnnc_vf a, cnnc_vf b)

@@ -37,6 +37,13 @@ CNNC_INLINE cnnc_vf cnnc_plain_load(const float *p) { cnnc_vf r; CNNC_LANES r.v[
 CNNC_INLINE void cnnc_plain_store(float *p, cnnc_vf a) { CNNC_LANES p[i] = a.v[i]; }
 CNNC_INLINE cnnc_vi cnnc_plain_iload(const int32_t *p) { cnnc_vi r; CNNC_LANES r.v[i] = p[i]; return r; }
 CNNC_INLINE void cnnc_plain_istore(int32_t *p, cnnc_vi a) { CNNC_LANES p[i] = a.v[i]; }
+CNNC_INLINE cnnc_vf cnnc_plain_bf16(const uint16_t *p) { cnnc_vf r; CNNC_LANES r.v[i] = cnnc_plain_bits((int32_t)((uint32_t)p[i] << 16)); return r; }
+CNNC_INLINE cnnc_vf cnnc_plain_f16(const uint16_t *p)
+{
+    cnnc_vf r;
+    CNNC_LANES r.v[i] = cnnc_plain_bits((int32_t)((uint32_t)(p[i] & 0x8000) << 16 | (uint32_t)(p[i] & 0x7fff) << 13)) * 0x1p112f;
+    return r;
+}
 CNNC_INLINE cnnc_vf cnnc_plain_set1(float x) { cnnc_vf r; CNNC_LANES r.v[i] = x; return r; }
 CNNC_INLINE cnnc_vi cnnc_plain_iset1(int32_t x) { cnnc_vi r; CNNC_LANES r.v[i] = x; return r; }
 CNNC_PLAIN2(add, cnnc_vf, cnnc_vf, a.v[i] + b.v[i])
@@ -76,6 +83,8 @@ CNNC_INLINE cnnc_vi cnnc_plain_sar(cnnc_vi a, int n) { CNNC_LANES a.v[i] = a.v[i
 #endif
 #define CNNC_VLOAD(p) cnnc_plain_load(p)
 #define CNNC_VSTORE(p, v) cnnc_plain_store(p, v)
+#define CNNC_VLOAD_F16(p) cnnc_plain_f16((const uint16_t *)(p))
+#define CNNC_VLOAD_BF16(p) cnnc_plain_bf16((const uint16_t *)(p))
 #define CNNC_VSET1(x) cnnc_plain_set1(x)
 #define CNNC_VZERO() cnnc_plain_set1(0)
 #define CNNC_VADD(a, b) cnnc_plain_add(a, b)

@@ -61,6 +61,8 @@
 #define CNNC_VTO_INT(a) _mm512_cvtps_epi32(a)
 #define CNNC_VTO_FLOAT(a) _mm512_cvtepi32_ps(a)
 #define CNNC_VISAR(a, n) _mm512_srai_epi32(a, n)
+#define CNNC_VLOAD_F16(p) _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p)))
+#define CNNC_VLOAD_BF16(p) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p))), 16))
 #define CNNC_VLOAD_S8(p) _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(p)))
 #define CNNC_VLOAD_U8(p) _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(p)))
 #define CNNC_VSTORE_S8(p, v) _mm_storeu_si128((__m128i *)(void *)(p), _mm512_cvtsepi32_epi8(v))
@@ -143,6 +145,13 @@
     CNNC_I2(storel_epi64)((CNNC_M128I *)(void *)(p), CNNC_I2(packs_epi16)(CNNC_VPACK16(v), CNNC_VPACK16(v)))
 #define CNNC_VSTORE_U8(p, v) \
     CNNC_I2(storel_epi64)((CNNC_M128I *)(void *)(p), CNNC_I2(packus_epi16)(CNNC_VPACK16(v), CNNC_VPACK16(v)))
+#define CNNC_VLOAD_BF16(p) \
+    CNNC_VAS_FLOAT(CNNC_VISHL(CNNC_I(cvtepu16_epi32)(CNNC_I2(loadu_si128)((const CNNC_M128I *)(p))), 16))
+#if (defined(__F16C__) || defined(CNNC_PUSHED)) && !defined(CNNC_EMULATE)
+#define CNNC_VLOAD_F16(p) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p)))
+#else
+#define CNNC_VLOAD_F16(p) CNNC_F16_BITS_(CNNC_VISHL(CNNC_I(cvtepi16_epi32)(CNNC_I2(loadu_si128)((const CNNC_M128I *)(p))), 13))
+#endif
 #define CNNC_TILE_W 6
 #define CNNC_TILE_V 2
 #define CNNC_TILE_ACC 12
@@ -246,6 +255,13 @@ CNNC_INLINE void CNNC_FN(cnnc_vstore_u8)(uint8_t *p, cnnc_vi v)
     cnnc_vi s = CNNC_I(packs_epi32)(v, v);
     int32_t four = CNNC_I(cvtsi128_si32)(CNNC_I(packus_epi16)(s, s));
     memcpy(p, &four, 4);
+}
+#define CNNC_VLOAD_BF16(p) CNNC_I(castsi128_ps)(CNNC_FN(cnnc_upper)(p))
+#define CNNC_VLOAD_F16(p) CNNC_F16_BITS_(CNNC_I(srai_epi32)(CNNC_FN(cnnc_upper)(p), 3))
+/* four of 16 bits, each in the upper half of a lane */
+CNNC_INLINE cnnc_vi CNNC_FN(cnnc_upper)(const void *p)
+{
+    return CNNC_I(unpacklo_epi16)(CNNC_I(setzero_si128)(), CNNC_I(loadl_epi64)((const cnnc_vi *)p));
 }
 #define CNNC_TILE_W 3
 #define CNNC_TILE_V 4

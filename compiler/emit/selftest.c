@@ -2,6 +2,7 @@
  * what the compiler's own kernels had for it: all elements of a small one; of a large one a few, and the sum of all, each with a sign of its
  * own, so that a single wrong one shows. A large made-up input is a formula. */
 #include "emit.h"
+#include "../passes/halves.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -54,8 +55,11 @@ static const struct reference *reference_for(const struct graph *g, const struct
     return NULL;
 }
 
-/* How far rounding, Winograd's included, may lead; whole numbers that come from rounding may be one off. */
-static double tolerance(const struct reference *r) { return r->dtype == DT_F32 ? 1e-3 * r->range + 1e-6 : 1; }
+/* How far rounding, Winograd's and that of weights included, may lead; whole numbers that come from rounding may be one off. */
+static double tolerance(const struct graph *g, const struct reference *r)
+{
+    return r->dtype == DT_F32 ? (1e-3 + half_tolerance(g)) * r->range + 1e-6 : 1;
+}
 
 static void print_check(struct emitter *e, FILE *f, const struct node *n, const struct tensor *t, const struct reference *r)
 {
@@ -76,7 +80,7 @@ static void print_check(struct emitter *e, FILE *f, const struct node *n, const 
     fprintf(f, "    {\"%s\", %d, %d, %" PRId64 ", %d, %d, {%d, %d, %d, %d, %d}, {%td, %td, %td, %td}, ", c_string(&e->arena, n->name), n->step, where, bytes,
             t->dtype, MAX(l->block, 1), x.n, x.c, x.d, x.h, x.w, v.n, v.c, v.d, v.h);
     fprintf(f, "%s, ", double_text(r->sum, a));
-    fprintf(f, "%s, {", double_text(tolerance(r), a));
+    fprintf(f, "%s, {", double_text(tolerance(e->g, r), a));
     for (int i = 0; i < REFERENCE_SAMPLES; i++)
         fprintf(f, "%s%" PRId64, i ? ", " : "", r->at[i]);
     fputs("}, {", f);

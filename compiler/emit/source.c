@@ -1,5 +1,6 @@
 /* The .c file: head, runtime, weights, instances, layers, run, set-up. */
 #include "emit.h"
+#include "../passes/halves.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -24,7 +25,7 @@ static void print_head(struct emitter *e, FILE *f)
             " more for each further thread;\n * weights %" PRId64 " bytes %s%s%s.\n",
             params, macs, g->arena_bytes, g->scratch_bytes, g->weights_bytes,
             e->weights_in == WEIGHTS_C ? "in this file" : "in ", e->weights_in == WEIGHTS_C ? "" : e->weights_file,
-            half_text(g, "; those of dense layers are rounded to "));
+            half_text(g, ", "));
     fprintf(f,
             " *\n"
             " * Compile: cc -O2 -march=native -c %s        (link with -lm; -fopenmp for threads)\n"

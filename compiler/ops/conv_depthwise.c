@@ -73,9 +73,11 @@ void conv_depthwise_prepare(struct graph *g, struct node *n, const struct target
 {
     struct cnnc_conv_depthwise k;
     conv_depthwise_fill(n, &k, t);
-    conv_direct_prepare(g, n, t);
-    pack_weights(g, n, 3, "depthwise", false, &k.d);
     pack_vector(g, n, 4, (k.d.oc + t->block - 1) / t->block * t->block);
+    conv_direct_prepare(g, n, t);
+    if (n->half == CNNC_WEIGHTS_F16)
+        pack_factors(g, n, n->pool, 3, 4, n->nin, "depthwise", &k.d);
+    pack_weights(g, n, 3, "depthwise", false, &k.d);
 }
 
 size_t conv_depthwise_scratch(const void *geometry) { return cnnc_conv_depthwise_scratch(geometry); }

@@ -39,6 +39,11 @@ static void window_at(const struct node *n, int64_t k[3], int64_t s[3], int64_t 
     }
 }
 
+int conv_weights_type(const struct tensor *w)
+{
+    return w->dtype == DT_F16 ? CNNC_WEIGHTS_F16 : w->dtype == DT_BF16 ? CNNC_WEIGHTS_BF16 : CNNC_WEIGHTS_FLOAT;
+}
+
 void conv_shape(const struct node *n, const struct tensor *from, const struct tensor *to, struct cnnc_conv *c)
 {
     const struct extent5 x = extent5(from), y = extent5(to);
@@ -48,7 +53,7 @@ void conv_shape(const struct node *n, const struct tensor *from, const struct te
         .n = x.n, .groups = (int)attr_i(n, "group"), .ic = x.c, .id = x.d, .ih = x.h, .iw = x.w, .oc = y.c, .od = y.d,
         .oh = y.h, .ow = y.w, .kd = (int)k[0], .kh = (int)k[1], .kw = (int)k[2], .sd = (int)s[0], .sh = (int)s[1],
         .sw = (int)s[2], .dd = (int)d[0], .dh = (int)d[1], .dw = (int)d[2], .pd = (int)p[0], .ph = (int)p[1],
-        .pw = (int)p[2], .x = view_of(from), .y = view_of(to)};
+        .pw = (int)p[2], .x = view_of(from), .y = view_of(to), .half = from->dtype == DT_F32 ? conv_weights_type(n->in[1]) : CNNC_WEIGHTS_FLOAT};
 }
 
 static bool is_gradient(const struct node *n) { return n->op == &op_conv_grad_input; }
@@ -121,9 +126,11 @@ void conv_prepare_blocked(struct graph *g, struct node *n, const struct target *
     struct cnnc_conv c;
     conv_fill(n, &c, target);
     const int64_t channels = conv_block_channels(c.oc, target);
-    pack_weights(g, n, 1, form, is_gradient(n) && strcmp(form, "transposed") != 0, &c);
     pack_vector(g, n, 2, channels);
     pack_stage_vectors(g, n, channels);
+    if (n->half == CNNC_WEIGHTS_F16)
+        pack_factors(g, n, n, 1, 2, n->pool && n->pool->nin > 1 ? 5 : 3, form, &c);
+    pack_weights(g, n, 1, form, is_gradient(n) && strcmp(form, "transposed") != 0, &c);
 }
 
 /* ---- direct ----------------------------------------------------------------------------------------------------- */
@@ -347,8 +354,8 @@ static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g,
      .cost = train_cost, .prepare = conv_plain_prepare, .fill = conv_fill, .scratch = train##bits##_scratch}
 
 /* clang-format off */
-#define BLOCKED .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true
-#define PICTURE .in_layout = LAYOUT_PLAIN, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .prepare = first_prepare
+#define BLOCKED .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .half = true, .scales = true
+#define PICTURE .in_layout = LAYOUT_PLAIN, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .half = true, .scales = true, .prepare = first_prepare
 #define POOLS .geometry = &pool_geometry, .pools = true
 #define F4 .algorithm = "F(4x4, 3x3)", .error = winograd4_error, .arithmetic = 36.0 / 144, .part = "conv_winograd.h"
 #define F2 .algorithm = "F(2x2, 3x3)", .arithmetic = 16.0 / 36, .part = "conv_winograd.h"

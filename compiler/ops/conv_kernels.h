@@ -9,6 +9,7 @@ extern const struct kernel conv_gradient_kernels[CONV_GRADIENT_KERNELS]; /* of t
 extern const struct op op_conv_grad_input;
 extern const struct attr_def conv_attrs[CONV_ATTRS];
 extern const struct geometry conv_geometry;
+int conv_weights_type(const struct tensor *w); /* CNNC_WEIGHTS_... of packed weights */
 /* The window of a convolution, or of its gradients, from `from` to `to`. */
 void conv_shape(const struct node *n, const struct tensor *from, const struct tensor *to, struct cnnc_conv *c);
 void conv_fill(const struct node *n, void *geometry, const struct target *target);
@@ -26,7 +27,8 @@ void conv_prepare_blocked(struct graph *g, struct node *n, const struct target *
     M(kw, F_INT, 1), M(sd, F_INT, 0), M(sh, F_INT, 0), M(sw, F_INT, 1), M(dd, F_INT, 0), M(dh, F_INT, 0),              \
     M(dw, F_INT, 1), M(pd, F_INT, 0), M(ph, F_INT, 0), M(pw, F_INT, 0), M(x, F_VIEW, 0), M(y, F_VIEW, 0),              \
     M(add, F_VIEW, 0), M(ep, F_EPILOGUE, 1), M(tile_w, F_INT, 1), M(tile_ocb, F_INT, 1), M(ic_tail, F_INT, 1),         \
-    M(flat, F_INT, 1), M(passes, F_INT, 1), M(clip, F_INT, 1), M(winograd, F_INT, 1), M(tile_block, F_INT, 0)
+    M(flat, F_INT, 1), M(passes, F_INT, 1), M(clip, F_INT, 1), M(winograd, F_INT, 1), M(tile_block, F_INT, 0),    \
+    M(half, F_INT, 1)
 
 /* The halo that the window of input 0 reads. */
 void conv_padding_halo(const struct node *n, int i, int before[3], int after[3]);
@@ -47,7 +49,7 @@ void conv_depthwise_prepare(struct graph *g, struct node *n, const struct target
 size_t conv_depthwise_scratch(const void *geometry);
 #define CONV_DEPTHWISE                                                                                                  \
     {.name = "conv_depthwise", .part = "conv_depthwise.h", .geometry = &conv_depthwise_geometry, .in_layout = LAYOUT_BLOCKED, \
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .joins = conv_depthwise_joins, .match = conv_depthwise_match, \
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .half = true, .scales = true, .joins = conv_depthwise_joins, .match = conv_depthwise_match, \
      .cost = conv_depthwise_cost, .halo = conv_padding_halo, .prepare = conv_depthwise_prepare, .fill = conv_depthwise_fill, \
      .scratch = conv_depthwise_scratch}
 
@@ -58,7 +60,7 @@ void conv_plain_prepare(struct graph *g, struct node *n, const struct target *ta
 void conv_plain_name(const struct node *n, struct strbuf *name, struct strbuf *define);
 void conv_plain_run(const struct node *n, const void *geometry, const void *const in[], void *const out[]);
 #define CONV_PLAIN                                                                                                      \
-    {.part = "conv_plain.h", .geometry = &conv_geometry, .epilogue = true, .views = true, .match = conv_plain_match,    \
+    {.part = "conv_plain.h", .geometry = &conv_geometry, .epilogue = true, .views = true, .half = true, .scales = true, .match = conv_plain_match,    \
      .cost = conv_plain_cost, .prepare = conv_plain_prepare, .fill = conv_fill, .name_of = conv_plain_name, .run = conv_plain_run}
 
 /* conv_eval.c: the plain kernel for float, faster, for the compiler's own use; no epilogue, no strides but its own. */

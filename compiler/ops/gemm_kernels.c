@@ -19,14 +19,14 @@ static const struct attr_def pack_attrs[] = {
     {"rows", NULL, A_INT, 0, 1, NULL, "outputs"},
     {"row", NULL, A_INT, 0, 1, NULL, "length of a row, padding included"},
     {"transposed", NULL, A_BOOL, 0, 0, NULL, "the weights are [in][out]"},
-    {"half", NULL, A_INT, 0, 0, NULL, "of 16 bits: CNNC_DENSE_F16 or CNNC_DENSE_BF16"},
+    {"half", NULL, A_INT, 0, 0, NULL, "of 16 bits: CNNC_WEIGHTS_F16 or CNNC_WEIGHTS_BF16"},
 };
 
 static bool pack_infer(struct graph *g, struct node *n)
 {
     (void)g;
     const int64_t count = attr_i(n, "rows") * attr_i(n, "row"), words = CNNC_DENSE_WORDS(count);
-    const bool half = attr_i(n, "half") != CNNC_DENSE_FLOAT;
+    const bool half = attr_i(n, "half") != CNNC_WEIGHTS_FLOAT;
     n->out[0]->dtype = half ? DT_I32 : DT_F32; /* words of two weights are no floats */
     tensor_set_shape(n->out[0], 1, half ? &words : &count);
     return true;
@@ -90,14 +90,6 @@ const struct op op_pack_dense = {
     .nattrs = COUNT(pack_attrs), .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .infer = pack_infer,
     .kernels = pack_kernels, .nkernels = COUNT(pack_kernels),
 };
-
-const char *half_text(struct graph *g, const char *prefix)
-{
-    for (int i = 0; i < g->nodes; i++)
-        if (g->node[i]->op == &op_pack_dense && attr_i(g->node[i], "half"))
-            return arena_printf(&g->arena, "%s%s", prefix, attr_i(g->node[i], "half") == CNNC_DENSE_F16 ? "float16" : "bfloat16");
-    return "";
-}
 
 /* ---- the kernel of any type ------------------------------------------------------------------------------------- */
 
@@ -273,18 +265,12 @@ static bool dense_match(const struct node *n, const struct target *target)
            (!c || (attr_f(n, "beta") == 1 && tensor_count(c) == y->dim[1] && c->dim[c->rank - 1] == y->dim[1]));
 }
 
-/* Weights that change are float; so are those whose rounding would cost more than --max-error. */
-static int half_of(const struct target *target)
-{
-    const double error = target->half == CNNC_DENSE_F16 ? 1.5e-4 : 1.1e-3; /* of a result's range, as --report=errors measures */
-    return target->train || (target->bounded && target->max_error < error) ? CNNC_DENSE_FLOAT : target->half;
-}
-
 static double dense_cost(const struct node *n, const struct target *target)
 {
     struct cost c;
+    (void)target;
     n->op->cost(n, &c);
-    return MAX((double)c.macs / 25e9, (half_of(target) ? 2 : 4) * (double)tensor_count(n->in[1]) / 12e9) + 3e-7;
+    return MAX((double)c.macs / 25e9, (n->half ? 2 : 4) * (double)tensor_count(n->in[1]) / 12e9) + 3e-7;
 }
 
 /* The blocked tensor that the operand is a flattening of, if nothing else reads it. */
@@ -304,7 +290,7 @@ static bool blocked_match(const struct node *n, const struct target *target)
     return dense_match(n, target) && flattened(n, target);
 }
 
-static void pack(struct graph *g, struct node *n, int64_t channels, int64_t pixels, int block, const struct target *target)
+static void pack(struct graph *g, struct node *n, int64_t channels, int64_t pixels, int block)
 {
     const int64_t padded = block ? (channels + block - 1) / block * block * pixels : channels * pixels;
     struct tensor *w = n->in[1];
@@ -314,8 +300,8 @@ static void pack(struct graph *g, struct node *n, int64_t channels, int64_t pixe
     set_attr_i(g, p, "pixels", pixels);
     set_attr_i(g, p, "block", block);
     set_attr_i(g, p, "rows", n->out[0]->dim[1]);
-    set_attr_i(g, p, "row", half_of(target) ? CNNC_DENSE_ROW16(padded) : CNNC_DENSE_ROW(padded));
-    set_attr_i(g, p, "half", half_of(target));
+    set_attr_i(g, p, "row", n->half ? CNNC_DENSE_ROW16(padded) : CNNC_DENSE_ROW(padded));
+    set_attr_i(g, p, "half", n->half);
     set_attr_i(g, p, "transposed", !attr_i(n, "transB"));
     struct tensor *packed = node_output(g, p, unique_name(g, p->name));
     p->op->infer(g, p);
@@ -326,7 +312,8 @@ static void pack(struct graph *g, struct node *n, int64_t channels, int64_t pixe
 
 static void dense_prepare(struct graph *g, struct node *n, const struct target *target)
 {
-    pack(g, n, n->in[0]->dim[1], 1, 0, target);
+    (void)target;
+    pack(g, n, n->in[0]->dim[1], 1, 0);
 }
 
 /* The weights take the order of the blocks, and the flattening goes. */
@@ -339,14 +326,15 @@ static void blocked_prepare(struct graph *g, struct node *n, const struct target
         gone = view->in[0];
         node_remove(g, view);
     }
-    pack(g, n, t->dim[1], dims_count(t->rank - 2, t->dim + 2), target->block, target);
+    pack(g, n, t->dim[1], dims_count(t->rank - 2, t->dim + 2), target->block);
 }
 
 static void dense_fill(const struct node *n, void *geometry, const struct target *target)
 {
     const struct tensor *x = n->in[0], *y = n->out[0];
     struct cnnc_dense *g = geometry;
-    const int half = half_of(target);
+    const int half = n->half;
+    (void)target;
     const int64_t ic = tensor_elements_stored(x) / MAX(1, x->dim[0]);
     *g = (struct cnnc_dense){.n = (int)y->dim[0], .ic = (int)ic, .oc = (int)y->dim[1],
                              .row = (int)(half ? CNNC_DENSE_ROW16(ic) : CNNC_DENSE_ROW(ic)), .half = half,
@@ -364,9 +352,9 @@ static const struct field dense_fields[] = {
 static const struct geometry dense_geometry = {"cnnc_dense", sizeof(struct cnnc_dense), dense_fields, COUNT(dense_fields)};
 
 const struct kernel gemm_kernels[GEMM_KERNELS] = {
-    {.name = "dense", .part = "dense.h", .geometry = &dense_geometry, .in_layout = LAYOUT_BLOCKED, .epilogue = true,
+    {.name = "dense", .part = "dense.h", .geometry = &dense_geometry, .in_layout = LAYOUT_BLOCKED, .epilogue = true, .half = true,
      .match = blocked_match, .cost = dense_cost, .prepare = blocked_prepare, .fill = dense_fill},
-    {.name = "dense", .part = "dense.h", .geometry = &dense_geometry, .epilogue = true, .match = dense_match,
+    {.name = "dense", .part = "dense.h", .geometry = &dense_geometry, .epilogue = true, .half = true, .match = dense_match,
      .cost = dense_cost, .prepare = dense_prepare, .fill = dense_fill},
     {.name = "gemm", .part = "gemm.h", .geometry = &gemm_geometry, .epilogue = true, .match = gemm_match,
      .cost = gemm_cost, .prepare = gemm_prepare, .fill = gemm_fill, .scratch = gemm_scratch},

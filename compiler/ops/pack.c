@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../runtime/conv_plan.h"
+#include "../../runtime/half.h"
 #include "../../runtime/pack_types.h"
 #include "generic.h"
 
@@ -13,6 +14,7 @@ static const struct attr_def conv_attrs[] = {
     {"form", NULL, A_STRING, 0, 0, NULL, "the packing: one of the table below"},
     {"geometry", NULL, A_INTS, 0, 0, NULL, "groups, ic, oc, kd, kh, kw, ic_tail"},
     {"turned", NULL, A_BOOL, 0, 0, NULL, "for the gradient: [IC][OC / groups], the last tap first"},
+    {"half", NULL, A_INT, 0, 0, NULL, "type of the elements: CNNC_WEIGHTS_..."},
 };
 
 typedef void pack_fn(const struct cnnc_conv *g, const float *w, float *packed);
@@ -33,6 +35,9 @@ static void pack_winograd4(const struct cnnc_conv *g, const float *w, float *pac
 static size_t size_winograd2(const struct cnnc_conv *g) { return size_winograd(*g, 2); }
 static size_t size_winograd4(const struct cnnc_conv *g) { return size_winograd(*g, 4); }
 
+static size_t size_plain(const struct cnnc_conv *g) { return (size_t)g->oc * (size_t)(g->ic / g->groups) * (size_t)(g->kd * g->kh * g->kw); }
+static void pack_plain(const struct cnnc_conv *g, const float *w, float *packed) { memcpy(packed, w, size_plain(g) * sizeof *packed); }
+
 static const struct form {
     const char *name;
     pack_fn *pack;
@@ -46,6 +51,8 @@ static const struct form {
     {"winograd2", pack_winograd2, size_winograd2, CNNC_PACK_WINOGRAD2, false},
     {"winograd4", pack_winograd4, size_winograd4, CNNC_PACK_WINOGRAD4, false},
     {"depthwise", cnnc_pack_depthwise, cnnc_pack_depthwise_size, CNNC_PACK_DEPTHWISE, false},
+    {"plain", pack_plain, size_plain, CNNC_PACK_DIRECT, false}, /* as they are; in 16 bits, never in the run */
+    {"plain_transposed", pack_plain, size_plain, CNNC_PACK_DIRECT, true},
 };
 
 static const struct form *find_form(const char *name)
@@ -67,7 +74,7 @@ static bool conv_infer(struct graph *g, struct node *n)
 {
     (void)g;
     const struct cnnc_conv c = geometry_of(n);
-    n->out[0]->dtype = DT_F32;
+    n->out[0]->dtype = (const enum dtype[]){DT_F32, DT_F16, DT_BF16}[attr_i(n, "half")];
     tensor_set_shape(n->out[0], 1, (int64_t[]){(int64_t)find_form(attr_s(n, "form"))->size(&c)});
     return true;
 }
@@ -84,12 +91,62 @@ static float *turn(const struct cnnc_conv *c, const float *w)
     return to;
 }
 
+/* The factor of output channel o. */
+static float factor_of(const struct cnnc_conv *c, const float *w, bool swapped, int o)
+{
+    const ptrdiff_t icg = c->ic / c->groups, ocg = c->oc / c->groups, taps = (ptrdiff_t)c->kd * c->kh * c->kw;
+    const ptrdiff_t pieces = swapped ? icg : 1, each = swapped ? taps : icg * taps;
+    float most = 0;
+    for (ptrdiff_t i = 0; i < pieces; i++) {
+        const float *p = w + (swapped ? ((o / ocg * icg + i) * ocg + o % ocg) * taps : o * each);
+        for (ptrdiff_t k = 0; k < each; k++)
+            most = fmaxf(most, fabsf(p[k]));
+    }
+    return cnnc_half_factor(most);
+}
+
+/* w with each output channel's weights divided by their factor. */
+static float *scaled_down(const struct cnnc_conv *c, const float *w, bool swapped)
+{
+    const ptrdiff_t ocg = c->oc / c->groups, taps = (ptrdiff_t)c->kd * c->kh * c->kw, each = swapped ? taps : c->ic / c->groups * taps;
+    const ptrdiff_t count = (ptrdiff_t)size_plain(c);
+    float *to = xmalloc(sizeof *to * (size_t)(count + 1)), *factor = xmalloc(sizeof *factor * (size_t)c->oc);
+    for (int o = 0; o < c->oc; o++)
+        factor[o] = factor_of(c, w, swapped, o);
+    for (ptrdiff_t at = 0, row = 0; at < count; row++) {
+        const ptrdiff_t o = swapped ? row / ocg / (c->ic / c->groups) * ocg + row % ocg : row;
+        for (ptrdiff_t k = 0; k < each; k++, at++)
+            to[at] = w[at] / factor[o];
+    }
+    free(factor);
+    return to;
+}
+
+static void pack_halves(const struct cnnc_conv *c, const struct form *f, int half, const float *w, uint16_t *to)
+{
+    const size_t size = f->size(c);
+    float *down = half == CNNC_WEIGHTS_F16 ? scaled_down(c, w, f->swapped) : NULL, *packed = xmalloc(sizeof *packed * (size + 1));
+    f->pack(c, down ? down : w, packed);
+    cnnc_halve(packed, size, half, to);
+    free(packed);
+    free(down);
+}
+
+static void pack_as(const struct node *n, const struct cnnc_conv *c, const float *w, void *out)
+{
+    const struct form *f = find_form(attr_s(n, "form"));
+    if (attr_i(n, "half"))
+        pack_halves(c, f, (int)attr_i(n, "half"), w, out);
+    else
+        f->pack(c, w, out);
+}
+
 static void conv_run(const struct node *n, const void *geometry, const void *const in[], void *const out[])
 {
     (void)geometry;
     const struct cnnc_conv c = geometry_of(n);
     float *turned = attr_i(n, "turned") ? turn(&c, in[0]) : NULL;
-    find_form(attr_s(n, "form"))->pack(&c, turned ? turned : in[0], out[0]);
+    pack_as(n, &c, turned ? turned : in[0], out[0]);
     free(turned);
 }
 
@@ -109,7 +166,7 @@ static void conv_run_parts(const struct node *n, int64_t first, int64_t count, c
 {
     struct cnnc_conv c = geometry_of(n);
     c.oc = (int)MIN(count * CNNC_B, c.oc - first * CNNC_B);
-    find_form(attr_s(n, "form"))->pack(&c, in, out);
+    pack_as(n, &c, in, out);
 }
 
 static void conv_fill_pack(const struct node *n, void *geometry, const struct target *target)
@@ -139,6 +196,49 @@ const struct op op_pack_conv = {
     .onnx = "PackConv", .doc = "weights as a kernel reads them", .attrs = conv_attrs, .nattrs = COUNT(conv_attrs),
     .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .infer = conv_infer, .kernels = conv_kernels,
     .nkernels = COUNT(conv_kernels),
+};
+
+static bool factors_infer(struct graph *g, struct node *n)
+{
+    (void)g;
+    n->out[0]->dtype = DT_F32;
+    tensor_set_shape(n->out[0], 1, (int64_t[]){(int64_t)cnnc_blocks(geometry_of(n).oc) * CNNC_B});
+    return true;
+}
+
+static void factors(const struct cnnc_conv *c, bool swapped, const float *w, float *to)
+{
+    for (int o = 0; o < cnnc_blocks(c->oc) * CNNC_B; o++)
+        to[o] = o < c->oc ? factor_of(c, w, swapped, o) : 0;
+}
+
+static void factors_run(const struct node *n, const void *geometry, const void *const in[], void *const out[])
+{
+    (void)geometry;
+    const struct cnnc_conv c = geometry_of(n);
+    factors(&c, find_form(attr_s(n, "form"))->swapped, in[0], out[0]);
+}
+
+static bool factors_parts(const struct node *n, struct parts *p)
+{
+    const bool able = conv_parts(n, p);
+    p->out = CNNC_B;
+    return able;
+}
+
+static void factors_run_parts(const struct node *n, int64_t first, int64_t count, const void *in, void *out)
+{
+    struct cnnc_conv c = geometry_of(n);
+    c.oc = (int)MIN(count * CNNC_B, c.oc - first * CNNC_B);
+    factors(&c, false, in, out);
+}
+
+static const struct kernel factors_kernels[] = {
+    {.name = "pack_factors", .run = factors_run, .parts = factors_parts, .run_parts = factors_run_parts}};
+const struct op op_pack_factors = {
+    .onnx = "PackFactors", .doc = "what PackConv divides each channel's weights by", .attrs = conv_attrs, .nattrs = COUNT(conv_attrs),
+    .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .infer = factors_infer, .kernels = factors_kernels,
+    .nkernels = COUNT(factors_kernels),
 };
 
 static const struct attr_def vector_attrs[] = {{"size", NULL, A_INT, 0, 0, NULL, "length with padding"}};
@@ -172,17 +272,51 @@ const struct op op_pack_vector = {
     .kernels = vector_kernels, .nkernels = COUNT(vector_kernels),
 };
 
-void pack_weights(struct graph *g, struct node *n, int i, const char *form, bool turned, const struct cnnc_conv *c)
+static struct tensor *packing(struct graph *g, struct node *n, int i, const struct op *op, const char *suffix, const char *form, bool turned,
+                              const struct cnnc_conv *c)
 {
     struct tensor *w = n->in[i];
-    struct node *p = node_insert_before(g, n, &op_pack_conv, arena_printf(&g->arena, "%s.packed", w->name));
+    struct node *p = node_insert_before(g, n, op, arena_printf(&g->arena, "%s.%s", w->name, suffix));
     node_input(g, p, w);
     set_attr_s(g, p, "form", form);
     set_attr_i(g, p, "turned", turned);
+    set_attr_i(g, p, "half", n->half);
     set_attr_ints(g, p, "geometry", 7, (int64_t[]){c->groups, c->ic, c->oc, c->kd, c->kh, c->kw, c->ic_tail});
     struct tensor *t = node_output(g, p, unique_name(g, p->name));
-    conv_infer(g, p);
-    node_set_input(g, n, i, t);
+    op->infer(g, p);
+    return t;
+}
+
+void pack_weights(struct graph *g, struct node *n, int i, const char *form, bool turned, const struct cnnc_conv *c)
+{
+    node_set_input(g, n, i, packing(g, n, i, &op_pack_conv, "packed", form, turned, c));
+}
+
+/* t becomes input `at` of n, those from there on move up. */
+static void insert_input(struct graph *g, struct node *n, int at, struct tensor *t)
+{
+    node_input(g, n, t);
+    for (int i = n->nin - 1; i > at; i--)
+        n->in[i] = n->in[i - 1];
+    n->in[at] = t;
+    for (int s = 0; s < n->stages; s++)
+        n->stage[s].first_input += n->stage[s].first_input >= at;
+}
+
+void pack_factors(struct graph *g, struct node *n, struct node *staged, int i, int bias, int at, const char *form, const struct cnnc_conv *c)
+{
+    const int64_t size = (int64_t)cnnc_blocks(c->oc) * CNNC_B;
+    struct tensor *factors = packing(g, n, i, &op_pack_factors, "factors", form, false, c), *b = n->in[bias];
+    if (!b) {
+        float *zero = xcalloc((size_t)size, sizeof *zero);
+        b = tensor_const(g, unique_name(g, arena_printf(&g->arena, "%s.no_bias", n->in[i]->name)), DT_F32, 1, &size, zero);
+        free(zero);
+    }
+    node_set_input(g, n, bias, NULL);
+    insert_input(g, n, at, factors);
+    insert_input(g, n, at + 1, b);
+    memmove(staged->stage + 1, staged->stage, sizeof *staged->stage * (size_t)staged->stages++);
+    staged->stage[0] = (struct stage){CNNC_ST_SCALE, 0, 0, at, 2};
 }
 
 void pack_vector(struct graph *g, struct node *n, int i, int64_t size)

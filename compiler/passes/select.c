@@ -1,8 +1,10 @@
 /* select: for each node in order the kernel with the least estimated time, the price of converting its operands to the
  * layout it wants included. A pooling that fuse joined to a convolution is set apart again where that is faster. Kernels whose
  * packed weights outgrow the parameters (Winograd) are kept where they save most time for the space, within --max-weights; those that
- * add rounding errors likewise, within --max-error. With --tune measured times take the place of estimates. */
+ * add rounding errors likewise, within --max-error. With --tune measured times take the place of estimates. Then it says whose weights are
+ * stored in 16 bits (halves.c). */
 #include "../pass.h"
+#include "halves.h"
 #include "tuned.h"
 
 #include <math.h>
@@ -149,6 +151,7 @@ static void split_pool(struct graph *g, struct node *n)
     apart->onnx_index = p->onnx_index;
     apart->layer = p->layer;
     apart->layers = p->layers;
+    apart->half = p->half;
     int kept = 0; /* n no longer computes the pooling's layers */
     for (int i = 0; i < n->layers; i++) {
         bool gone = false;
@@ -374,6 +377,9 @@ bool pass_select(struct graph *g, struct options *o)
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
         n->folded = node_is_foldable(n);
+        n->half = half_wanted(n, &o->target);
+        if (n->pool)
+            n->pool->half = n->half;
         if (!n->folded && !(n->op->flags & OP_VIEW) && !choose(g, n, o, &no_limits))
             return false;
     }
@@ -381,6 +387,7 @@ bool pass_select(struct graph *g, struct options *o)
         return false;
     if (!o->target.explore && !limit_error(g, o))
         return false;
+    choose_halves(g, &o->target);
     for (int i = 0; i < g->nodes; i++)
         if (g->node[i]->kernel) {
             if (o->target.explore || o->target.tuned)

@@ -1,4 +1,5 @@
 #include "tuned.h"
+#include "halves.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -84,6 +85,8 @@ const char *tuned_layer(struct arena *a, const struct node *n)
         for (int i = 0; i < n->pool->stages; i++)
             sb_addf(&b, "%s %d", i ? "" : "; stages", (int)n->pool->stage[i].op);
     }
+    if (n->half)
+        sb_addf(&b, "; weights %s", weights_type_name(n->half));
     const char *r = arena_strdup(a, b.s);
     sb_free(&b);
     return r;

@@ -1,5 +1,5 @@
-/* --report=errors: the rounding error of each convolution, and of dense layers with weights of 16 bits, as its kernel computes it, against a direct sum in double. The layer's own weights (batch
- * norm folded in), all its input channels, positive normal data; eight by eight outputs of sixteen channels. Kernels run in plain C. */
+/* --report=errors: the rounding error of each convolution, and of dense layers with weights of 16 bits, as its kernel computes it, against a
+ * direct sum in double with the weights as they were. The layer's own weights (batch norm folded in), all its input channels, positive normal data; eight by eight outputs of sixteen channels. Kernels run in plain C. */
 #include "report.h"
 
 #include <math.h>
@@ -12,6 +12,8 @@
 #include "../../runtime/conv_winograd.h"
 #include "../../runtime/dense.h"
 #include "../../runtime/dense_half.h"
+#include "../../runtime/half.h"
+#include "../passes/halves.h"
 
 enum { SIDE = 8 };
 
@@ -56,11 +58,33 @@ INSTANCE(winograd2, cnnc_conv_winograd, 2)
 INSTANCE(winograd4, cnnc_conv_winograd, 4)
 INSTANCE(winograd_raw, cnnc_conv_winograd_raw, 4)
 
+/* Packed weights in 16 bits, float16 ones divided by a factor for each channel. */
+static uint16_t *halves(const struct cnnc_conv *k, const float *w, size_t size, void (*pack)(const struct cnnc_conv *, const float *, float *), float factor[CNNC_B])
+{
+    const int each = k->ic * k->kh * k->kw;
+    float *down = floats((size_t)(k->oc * each)), *packed = floats(size);
+    uint16_t *to = xcalloc(size + CNNC_B, sizeof *to);
+    for (int o = 0; o < k->oc; o++) {
+        float most = 0;
+        for (int i = 0; i < each; i++)
+            most = fmaxf(most, fabsf(w[o * each + i]));
+        factor[o] = k->half == CNNC_WEIGHTS_F16 ? cnnc_half_factor(most) : 1;
+        for (int i = 0; i < each; i++)
+            down[o * each + i] = w[o * each + i] / factor[o];
+    }
+    pack(k, down, packed);
+    cnnc_halve(packed, size, k->half, to);
+    free(down);
+    free(packed);
+    return to;
+}
+
 static void run(const struct node *n, struct cnnc_conv *k, const float *x, const float *w, float *y)
 {
     const char *name = n->kernel->name ? n->kernel->name : "";
     const bool winograd = strncmp(name, "conv_winograd", 13) == 0, raw = strncmp(name, "conv_winograd_raw", 17) == 0;
-    float *packed, *scratch = NULL;
+    float *scratch = NULL, factor[CNNC_B] = {0};
+    void *packed;
     if (winograd) {
         k->winograd = n->kernel->arithmetic < 0.3 ? 4 : 2;
         (raw ? cnnc_winograd_raw_plan : cnnc_winograd_plan)(k);
@@ -68,13 +92,17 @@ static void run(const struct node *n, struct cnnc_conv *k, const float *x, const
     } else {
         cnnc_conv_plan(k);
     }
-    packed = floats(winograd && !raw ? cnnc_winograd_weights_size(k) : cnnc_pack_conv_size(k));
-    (winograd && !raw ? cnnc_winograd_weights : cnnc_pack_conv)(k, w, packed);
+    const size_t size = winograd && !raw ? cnnc_winograd_weights_size(k) : cnnc_pack_conv_size(k);
+    packed = k->half ? (void *)halves(k, w, size, winograd && !raw ? cnnc_winograd_weights : cnnc_pack_conv, factor) : (void *)floats(size);
+    if (!k->half)
+        (winograd && !raw ? cnnc_winograd_weights : cnnc_pack_conv)(k, w, packed);
     const void *const in[] = {x, packed, NULL, NULL, NULL, NULL, NULL, NULL};
     void *const out[] = {y};
     const struct cnnc_thread t = {0, 1, (void *)(((uintptr_t)scratch + 63) / 64 * 64)};
     kernel_fn *f = raw ? winograd_raw : !winograd ? direct : k->winograd == 2 ? winograd2 : winograd4;
     f(k, in, out, t);
+    for (int i = 0; k->half && i < SIDE * SIDE * CNNC_B; i++)
+        y[i] *= factor[i % CNNC_B];
     free(packed);
     free(scratch);
 }
@@ -86,7 +114,7 @@ static bool measure(struct graph *g, const struct node *n, struct error *e, int 
     if (!w || wt->rank > 4 || wt->rank < 3)
         return false;
     struct cnnc_conv k = {.n = 1, .groups = 1, .ic = (int)wt->dim[1], .id = 1, .od = 1, .oh = SIDE, .ow = SIDE, .kd = 1, .kh = (int)(wt->rank == 4 ? wt->dim[2] : 1),
-                          .kw = (int)wt->dim[wt->rank - 1], .sd = 1, .sh = 1, .sw = 1, .dd = 1, .dh = 1, .dw = 1};
+                          .kw = (int)wt->dim[wt->rank - 1], .sd = 1, .sh = 1, .sw = 1, .dd = 1, .dh = 1, .dw = 1, .half = n->half};
     *products = k.ic * k.kh * k.kw;
     k.oc = (int)MIN(wt->dim[0] / attr_i(n, "group"), CNNC_B);
     k.ih = SIDE + k.kh - 1, k.iw = SIDE + k.kw - 1;
@@ -122,16 +150,16 @@ static bool measure(struct graph *g, const struct node *n, struct error *e, int 
         k.half = type;                                                                                                 \
         cnnc_dense(&k, in, out, t);                                                                                    \
     }
-DENSE(dense_f16, CNNC_DENSE_F16)
-DENSE(dense_bf16, CNNC_DENSE_BF16)
+DENSE(dense_f16, CNNC_WEIGHTS_F16)
+DENSE(dense_bf16, CNNC_WEIGHTS_BF16)
 
 /* The first rows of a dense layer. */
 static bool measure_dense(struct graph *g, const struct node *n, struct error *e, int *products)
 {
     struct tensor *wt;
-    if (n->in[1]->def == NULL || strcmp(n->in[1]->def->op->onnx, "PackDense") != 0 || !attr_i(n->in[1]->def, "half"))
+    const int half = n->half;
+    if (n->in[1]->def == NULL || strcmp(n->in[1]->def->op->onnx, "PackDense") != 0 || !half)
         return false;
-    const int half = (int)attr_i(n->in[1]->def, "half");
     const float *w = weights_of(g, n, &wt);
     if (!w || wt->rank != 2)
         return false;
@@ -148,7 +176,7 @@ static bool measure_dense(struct graph *g, const struct node *n, struct error *e
         for (int i = 0; i < ic; i++)
             wide[o * row + i] = w[turned ? (int64_t)i * oc + o : (int64_t)o * ic + i];
     cnnc_dense_halve(wide, (long)rows * row, half, packed);
-    (half == CNNC_DENSE_F16 ? dense_f16 : dense_bf16)(&k, (const void *[8]){x, packed}, (void *[]){y}, (struct cnnc_thread){0, 1, NULL});
+    (half == CNNC_WEIGHTS_F16 ? dense_f16 : dense_bf16)(&k, (const void *[8]){x, packed}, (void *[]){y}, (struct cnnc_thread){0, 1, NULL});
     *products = ic;
     *e = (struct error){0, 0};
     for (int o = 0; o < rows; o++) {
@@ -177,7 +205,7 @@ static bool neither(struct graph *g, const struct node *n, struct error *e, int 
 void report_errors(FILE *f, const struct report *r)
 {
     static const struct column columns[] = {{"layer", CELL_SHRINK, 0}, {"kernel", CELL_SHRINK, 0}, {"products in a sum", CELL_RIGHT, 0},
-                                            {"largest error", CELL_RIGHT, 0}, {"root mean square", CELL_RIGHT, 0}, {"estimate", CELL_RIGHT, 0}};
+                                            {"weights", 0, 0}, {"largest error", CELL_RIGHT, 0}, {"root mean square", CELL_RIGHT, 0}, {"estimate", CELL_RIGHT, 0}};
     struct table t = {.column = columns, .columns = COUNT(columns)};
     struct arena a = {0};
     double worst = 0, mean = 0, estimate = 0;
@@ -190,6 +218,7 @@ void report_errors(FILE *f, const struct report *r)
         table_cell(&t, "%s", n->name);
         table_cell(&t, "%s", kernel_name(&a, n, n->kernel));
         table_cell(&t, "%d", products);
+        table_cell(&t, "%s", weights_type_name(n->half));
         table_cell(&t, "%.2e", e.worst);
         table_cell(&t, "%.2e", e.mean);
         if (n->kernel->error)

@@ -1,5 +1,6 @@
 /* The report for programs. */
 #include "report.h"
+#include "../passes/halves.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -54,6 +55,8 @@ static json_t *layer_json(const struct report *r, int i)
     json_object_set_new(o, "fused_into", l->home >= 0 && l->home != i ? json_string(r->layer[l->home].name) : json_null());
     json_object_set_new(o, "fate", string_or_null(l->fate));
     json_object_set_new(o, "kernel", string_or_null(l->kernel));
+    enum dtype type;
+    json_object_set_new(o, "weights_dtype", l->home == i && weights_type(l->node, &type) ? json_string(dtype_name(type)) : json_null());
     json_object_set_new(o, "kernel_choice", string_or_null(l->why));
     return o;
 }
@@ -91,7 +94,9 @@ static json_t *network_json(const struct report *r)
     json_object_set_new(o, "dense_parameters", json_integer(r->dense_parameters));
     json_object_set_new(o, "macs", json_integer(r->macs));
     json_object_set_new(o, "weights_bytes", json_integer(g->weights_bytes));
-    json_object_set_new(o, "dense_weights_dtype", json_string(*half_text(r->g, "") ? half_text(r->g, "") : "float32"));
+    int half = CNNC_WEIGHTS_FLOAT;
+    json_object_set_new(o, "weights_16bit_bytes", json_integer(half_bytes(g, &half)));
+    json_object_set_new(o, "weights_dtype", json_string(weights_type_name(half)));
     json_object_set_new(o, "arena_bytes", json_integer(r->arena_bytes));
     json_object_set_new(o, "arena_lower_bound_bytes", json_integer(r->arena_lower_bound));
     json_object_set_new(o, "scratch_bytes", json_integer(g->scratch_bytes));

@@ -1,5 +1,6 @@
 /* The report for people. */
 #include "report.h"
+#include "../passes/halves.h"
 
 #include <string.h>
 
@@ -28,7 +29,7 @@ static void print_layers(FILE *f, const struct report *r)
         {"layer", CELL_SHRINK, 0}, {"type", CELL_SHRINK, 0}, {"output", 0, 0}, {"window", CELL_OPTIONAL, 1}, {"stride", CELL_OPTIONAL, 3},
         {"pad", CELL_OPTIONAL, 4}, {"field", CELL_OPTIONAL, 6}, {"parameters", CELL_RIGHT, 0}, {"%", CELL_RIGHT | CELL_OPTIONAL, 7},
         {"multiply-adds", CELL_RIGHT | CELL_OPTIONAL, 2}, {"%", CELL_RIGHT | CELL_OPTIONAL, 8}, {"output bytes", CELL_RIGHT | CELL_OPTIONAL, 9},
-        {"fused", CELL_SHRINK | CELL_OPTIONAL, 5}, {"kernel", CELL_SHRINK | CELL_OPTIONAL, 10}, {"estimate, and of other kernels", CELL_SHRINK | CELL_OPTIONAL, 11}};
+        {"fused", CELL_SHRINK | CELL_OPTIONAL, 5}, {"kernel", CELL_SHRINK | CELL_OPTIONAL, 10}, {"weights", CELL_OPTIONAL, 12}, {"estimate, and of other kernels", CELL_SHRINK | CELL_OPTIONAL, 11}};
     struct table t = {.column = columns, .columns = COUNT(columns)};
     char a[160], b[32], c[64];
     for (int i = 0; i < r->layers; i++) {
@@ -48,6 +49,8 @@ static void print_layers(FILE *f, const struct report *r)
         table_cell(&t, "%s", thousands(l->bytes, b));
         table_cell(&t, "%s", runs_in(r, i, a));
         table_cell(&t, "%s", own || i < r->inputs ? l->kernel : "");
+        enum dtype type;
+        table_cell(&t, "%s", r->o->target.half && own && weights_type(l->node, &type) ? dtype_name(type) : "");
         table_cell(&t, "%s", own ? l->why : "");
     }
     table_rule(&t);
@@ -88,7 +91,7 @@ static void print_totals(FILE *f, const struct report *r)
         fprintf(f, ", %.3f times the parameters", (double)g->weights_bytes / (4.0 * (double)r->parameters));
     if ((double)g->weights_bytes > 1.35 * 4.0 * (double)r->parameters)
         fprintf(f, r->o->target.block > 1 ? "; few channels take whole blocks of %d, literal kernels are no parameters" : "; literal kernels are no parameters", r->o->target.block);
-    fputs(half_text(r->g, "; those of dense layers are rounded to "), f);
+    fputs(half_text(r->g, "; "), f);
     fprintf(f, "\nactivations    %s bytes as written, %s in the arena", thousands(r->activation_bytes, a), thousands(r->arena_bytes, b));
     if (g->scratch_bytes > 0)
         fprintf(f, " (each further thread: %s more)", thousands(g->scratch_bytes, a));

@@ -24,7 +24,7 @@ INSTANCE(gemm_add_relu, cnnc_gemm, cnnc_gemm, stages)
 static double rounded(double v, int half)
 {
     int e;
-    const double m = frexp(v, &e), one = half == CNNC_DENSE_F16 ? 0x1p11 : 0x1p8;
+    const double m = frexp(v, &e), one = half == CNNC_WEIGHTS_F16 ? 0x1p11 : 0x1p8;
     return ldexp(nearbyint(m * one) / one, e);
 }
 
