@@ -240,7 +240,7 @@ bool trial_accepts(const struct trial *t, const struct result *r, const struct c
     if (c->worst <= 1e-4 * c->range)
         return true;
     *why = "within what rounded weights may cost";
-    if (c->worst <= t->rounding * c->range)
+    if (c->worst <= t->rounding * (r->shape.count > 1 ? c->range : fabs(c->expected)))
         return true;
     *why = "within one step of the quantisation";
     return r->step > 0 && c->worst <= r->step * 1.001;
