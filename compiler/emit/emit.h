@@ -61,6 +61,7 @@ void print_io_table(struct emitter *e, FILE *f, const char *what, struct tensor 
 void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f);
 void emit_train_hooks(struct emitter *step, FILE *f); /* the end of it */
 void emit_reductions(struct emitter *step, FILE *f); /* constants about what is exchanged between processes */
+void emit_train_settings(struct emitter *step, FILE *f); /* the train section as a text */
 void emit_train_schedule(struct emitter *step, FILE *f);
 void emit_train_source(struct emitter *step, struct emitter *eval, FILE *f);
 bool emit_weights_c(struct emitter *e, FILE *f);    /* constants as C text */

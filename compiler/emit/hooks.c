@@ -25,6 +25,27 @@ void emit_train_hooks(struct emitter *step, FILE *f)
             u, n, n, n, n, n, n);
 }
 
+/* What a checkpoint has in common with the program that goes on from it, besides sizes: the train section in one form, whatever it was given as. */
+void emit_train_settings(struct emitter *step, FILE *f)
+{
+    const struct train *t = &step->o->train;
+    const struct schedule *s = &t->schedule;
+    fprintf(f, "#define %s_SETTINGS \"", step->upper);
+    for (int i = 0; i < t->losses; i++)
+        fprintf(f, "%s%g*%s(%s,%g)", i ? "+" : "", t->loss[i].weight, t->loss[i].kind, t->loss[i].tensor ? c_string(&step->arena, t->loss[i].tensor) : "",
+                t->loss[i].smoothing >= 0 ? t->loss[i].smoothing : t->smoothing);
+    fprintf(f, " %s momentum=%g", t->optimizer, t->momentum);
+    if (strcmp(t->optimizer, "sgd") != 0)
+        fprintf(f, " beta=%g,%g alpha=%g eps=%g", t->beta1, t->beta2, t->alpha, t->epsilon);
+    fprintf(f, "%s decay=%g%s clip=%g accumulate=%d dropout=%g %s", t->nesterov ? " nesterov" : "", t->decay, t->decay_all ? "" : " (weights)", t->clip,
+            t->accumulate, t->dropout, s->kind);
+    if (strcmp(s->kind, "step") == 0)
+        fprintf(f, " every=%g factor=%g", s->every, s->factor);
+    for (int i = 0; i < s->n; i++)
+        fprintf(f, "%s%g", i ? "," : " at=", s->at[i]);
+    fprintf(f, " warmup=%g to=%g\" /* in words, for checkpoints */\n", s->warmup, s->to);
+}
+
 void emit_reductions(struct emitter *step, FILE *f)
 {
     const struct graph *g = step->g;

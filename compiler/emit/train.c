@@ -55,8 +55,9 @@ void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f)
             "    double value;\n};\n#endif\n\n");
     fprintf(f, "#define %s_PARAMETERS %d\n#define %s_PARAMETERS_BYTES %" PRId64 "\n#define %s_STATE_BYTES %" PRId64 "\n", u, parameters, u,
             step->g->parameter_bytes, u, MAX(step->g->state_bytes, 64));
-    fprintf(f, "#define %s_BATCH %d\n#define %s_EPOCHS %d\n#define %s_RATE %s\n#define %s_SCHEDULE \"%s\"\n", step->upper, t->batch,
-            step->upper, t->epochs, step->upper, double_text(t->rate, number), step->upper, t->schedule.kind);
+    fprintf(f, "#define %s_BATCH %d\n#define %s_EPOCHS %d\n#define %s_RATE %s\n", step->upper, t->batch, step->upper, t->epochs, step->upper,
+            double_text(t->rate, number));
+    emit_train_settings(step, f);
     fprintf(f, "#define %s_INPUTS %d\n", step->upper, inputs);
     if (t->distributed)
         emit_reductions(step, f);

@@ -6,15 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDENTITY = 512 };
+enum { IDENTITY = 1024 };
 
 static void identity(const struct run *r, char text[IDENTITY])
 {
     memset(text, 0, IDENTITY);
     snprintf(text, IDENTITY,
-             NET_TEXT(NET) " parameters=%zu state=%zu batch=%d ranks=%d pictures=%ld+%ld epochs=%d rate=%g seed=%llu flip=%d shift=%d crop=%d",
+             NET_TEXT(NET) " parameters=%zu state=%zu batch=%d ranks=%d pictures=%ld+%ld epochs=%d rate=%g seed=%llu flip=%d shift=%d crop=%d classes=%s %s",
              (size_t)C(_PARAMETERS_BYTES), (size_t)C(_STATE_BYTES), C(_TRAIN_BATCH), r->ranks, r->train.n, r->validation.n, r->s.epochs,
-             r->s.rate, (unsigned long long)r->s.seed, r->s.flip, r->s.shift, r->s.crop);
+             r->s.rate, (unsigned long long)r->s.seed, r->s.flip, r->s.shift, r->s.crop, r->s.classes ? r->s.classes : "all",
+             C(_TRAIN_SETTINGS));
 }
 
 struct part {
@@ -61,7 +62,7 @@ int checkpoint_read(struct run *r)
         return 0;
     int ok = f && fread(found, 1, IDENTITY, f) == IDENTITY;
     if (ok && memcmp(text, found, IDENTITY) != 0) {
-        fprintf(stderr, "%s: of another run (--fresh begins anew):\n  there  %.511s\n  now    %s\n", path, found, text);
+        fprintf(stderr, "%s: of another run (--fresh begins anew):\n  there  %.1023s\n  now    %s\n", path, found, text);
         fclose(f);
         return -1;
     }
