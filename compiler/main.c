@@ -106,8 +106,8 @@ static struct graph *compile_train(struct options *o, struct diag *d, bool evalu
             }
         for (int i = 0; i < g->inputs && g->from_onnx; i++)
             if (g->input[i]->rank < 1 || g->input[i]->dim[0] != t.train.batch) {
-                diag_error_at(d, o->input, "input '%s' takes %lld samples, a batch has %d: --dim gives a symbolic size; where it is fixed, --emit=net "
-                              "makes a .net, which trains with any batch", g->input[i]->name, g->input[i]->rank < 1 ? 1 : (long long)g->input[i]->dim[0], t.train.batch);
+                diag_error_at(d, o->input, "input '%s' takes %lld samples, a batch has %d: expected the same, or a size that is open in the "
+                              "file; --emit=net makes a .net, which trains with any batch", g->input[i]->name, g->input[i]->rank < 1 ? 1 : (long long)g->input[i]->dim[0], t.train.batch);
                 graph_free(g);
                 return NULL;
             }

@@ -33,7 +33,7 @@ static const struct argp_option option_table[] = {
     {"seed", OPT_SEED, "N", 0, "seed of initial weights (default 1)", 0},
     {"batch", OPT_BATCH, "N", 0, "samples in a run (default 1)", 0},
     {"name", OPT_NAME, "NAME", 0, "prefix of the generated names (default: the network's)", 0},
-    {"dim", OPT_DIM, "N=SIZE", 0, "ONNX: the size of a symbolic dimension (default of the batch: 1)", 0},
+    {"dim", OPT_DIM, "N=SIZE", 0, "ONNX: the size of a symbolic dimension (default of the batch: --batch)", 0},
     {"input-shape", OPT_INPUT_SHAPE, "INPUT=1,3,224,224", 0, "ONNX: the shape of an input", 0},
     {"fix-input", OPT_FIX_INPUT, "INPUT=FILE", 0, "ONNX: an input becomes the constant that a .pb or .npy file holds", 0},
     {"max-rounds", OPT_MAX_ROUNDS, "N", 0, "ONNX: no Loop has more rounds; what it collects needs room for so many", 0},

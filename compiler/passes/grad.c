@@ -114,9 +114,24 @@ static bool make_double(struct graph *g)
     return true;
 }
 
+/* Parameters that a file brought do not say how they begin: scales, variances and slopes do as those of a .net. */
+static void initial_values(const struct node *n)
+{
+    for (int k = n->op->net_in; k < n->nin && k - n->op->net_in < (int)COUNT(n->op->learned) && !n->op->channel_axis; k++) {
+        const char *role = n->op->learned[k - n->op->net_in];
+        struct tensor *t = n->in[k];
+        if (!role || !t || t->kind != T_PARAM || t->init != INIT_NONE || (strcmp(role, "weight") != 0 && strcmp(role, "running_var") != 0))
+            continue;
+        t->init = INIT_VALUE;
+        t->init_value = n->op->flags & OP_ELEMENTWISE ? 0.25 : 1;
+    }
+}
+
 static void parameters_to_state(struct graph *g)
 {
     int64_t offset = 0;
+    for (int i = 0; i < g->nodes; i++)
+        initial_values(g->node[i]);
     for (int i = 0; i < g->tensors; i++) {
         struct tensor *t = g->tensor[i];
         if (t->kind != T_PARAM || !dtype_is_float(t->dtype) || t->users == 0)

@@ -51,7 +51,8 @@ def tensor(name, dtype, v):
 
 
 def value_info(name, dtype, dims):
-    dims = b"".join(field(1, field(1, d)) for d in dims)
+    """A dimension is a number or, as text, a symbol."""
+    dims = b"".join(field(1, field(2 if isinstance(d, str) else 1, d)) for d in dims)
     return field(1, name) + field(2, field(1, field(1, dtype) + field(2, dims)))
 
 
