@@ -211,7 +211,7 @@ static int64_t symbol_size(struct importer *im, struct names *symbols, const cha
     for (int i = 0; i < im->options->dims; i++)
         if (strcmp(im->options->dim[i].name, symbol) == 0)
             return im->options->dim[i].value;
-    return names_find(symbols, symbol) ? im->options->batch : -1;
+    return names_find(symbols, symbol) ? MAX(1, im->options->batch) : -1;
 }
 
 static const struct import_shape *given_shape(struct importer *im, const char *name)
@@ -244,7 +244,7 @@ static bool input_shape(struct importer *im, const Onnx__ValueInfoProto *v, stru
         const Onnx__TensorShapeProto__Dimension *d = shape ? shape->dim[i] : NULL;
         bool fixed = d && d->has_dim_value;
         const char *symbol = d && !fixed && d->dim_param && *d->dim_param ? d->dim_param : NULL;
-        int64_t size = fixed ? d->dim_value : symbol ? symbol_size(im, symbols, symbol) : i == 0 && shape ? im->options->batch : -1;
+        int64_t size = fixed ? d->dim_value : symbol ? symbol_size(im, symbols, symbol) : i == 0 && shape ? MAX(1, im->options->batch) : -1;
         if (given && (!fixed || d->dim_value == given->size[i])) {
             size = given->size[i];
         } else if (given) {

@@ -23,7 +23,7 @@ struct import_options {
         const char *file;
     } *fix;
     int fixes;
-    int64_t batch; /* --batch, or that of a training step: the size of an input's first dimension where the file leaves it open */
+    int64_t batch; /* --batch, or that of a training step: the size of an input's first dimension where the file leaves it open; 0 is 1 */
     int64_t max_rounds; /* --max-rounds: of a Loop; 0: any number */
 };
 
