@@ -7,21 +7,17 @@
  * channels; windows are clipped, so x needs no halo. cnnc_conv_grad_weight_first: in x (plain, few channels), dy (blocked); registers hold
  * several taps; a frame of zeros around a sample spares the edges.
  *
- * Geometry struct cnnc_conv, x and y the views of x and dy, ic_tail = IC where that is less than a block (literal). Threads split the
- * weights; every one is summed by one thread, sample by sample.
+ * Geometry struct cnnc_grad_weight after cnnc_conv_grad_weight_plan(), x and y the views of x and dy, ic_tail = IC where that is less than
+ * a block (literal). Where there are several parts, out are their sums. Threads split parts and weights; every sum is made by one
+ * thread, sample by sample.
  */
 #include "conv.h"
+#include "conv_grad_sum.h"
 #include "conv_grad_weight_plan.h"
 #include "simd.h"
 
-#ifndef CNNC_CONV_GRAD_WEIGHT_H
-#define CNNC_CONV_GRAD_WEIGHT_H
-
-/* Input channels and vectors of output channels in registers. */
-#define CNNC_GRAD_I (CNNC_VPB == 1 ? 16 : 4)
-#define CNNC_GRAD_V (CNNC_VPB == 1 ? 1 : 2)
+#undef CNNC_GRAD_TAPS
 #define CNNC_GRAD_TAPS 32 /* the widest kernel of the first layer; more than CNNC_TILE_ACC only where one row is */
-#endif
 
 /* The outputs [*first, *last) of an axis whose windows' tap at `offset` (padding subtracted) lies inside. */
 CNNC_INLINE void CNNC_FN(cnnc_grad_range)(long offset, long stride, long in, long out, long *first, long *last)
@@ -69,49 +65,37 @@ CNNC_INLINE void CNNC_FN(cnnc_grad_tap)(const struct cnnc_conv *k, const float *
         }
 }
 
-/* sum[tap][i][B] of a pair of blocks goes to dw, as far as its channels exist. */
-CNNC_INLINE void CNNC_FN(cnnc_grad_store)(const struct cnnc_conv *k, const float *sum, float *dw, long ob, long i0, long channels, long rows,
-                                          long row)
-{
-    const long icg = k->ic / k->groups, taps = (long)k->kd * k->kh * k->kw, outs = cnnc_min(CNNC_B, k->oc - ob * CNNC_B);
-    for (long o = 0; o < outs; o++)
-        for (long i = 0; i < channels; i++) {
-            float *to = dw + ((ob * CNNC_B + o) * icg + i0 + i) * taps + row * k->kw;
-            for (long t = 0; t < rows * k->kw; t++)
-                to[t] = sum[(t * CNNC_B + i) * CNNC_B + o];
-        }
-}
-
-CNNC_INLINE void CNNC_FN(cnnc_conv_grad_weight_blocked)(const struct cnnc_conv *g, const void *const in[], void *const out[],
+CNNC_INLINE void CNNC_FN(cnnc_conv_grad_weight_blocked)(const struct cnnc_grad_weight *g, const void *const in[], void *const out[],
                                                         struct cnnc_thread t)
 {
-    const struct cnnc_conv *k = g;
+    const struct cnnc_conv *k = &g->c;
     const int icg = k->ic / k->groups, ocg = k->oc / k->groups, channels = k->ic_tail ? k->ic_tail : CNNC_B;
     const int NI = channels < CNNC_GRAD_I ? channels : CNNC_GRAD_I, P = CNNC_VPB > 1 || NI > 8 ? 1 : NI > 4 ? 2 : NI > 2 ? 4 : 8;
-    const long rows = (long)k->kd * k->kh, pairs = (long)cnnc_blocks(k->oc) * cnnc_blocks(icg);
+    const long rows = (long)k->kd * k->kh, taps = rows * k->kw, blocks = cnnc_blocks(icg), pairs = cnnc_blocks(k->oc) * blocks;
     /* samples whose planes stay in the level 1 cache for all taps */
     const long bytes = ((long)k->id * k->ih * k->iw + (long)k->od * k->oh * k->ow) * CNNC_B * (long)sizeof(float);
     const long group = cnnc_max(1, 24576 / bytes);
-    float *sum = (float *)t.scratch;
     long u, last;
-    cnnc_split(pairs * rows, t, &u, &last);
+    cnnc_split(g->parts * pairs * rows, t, &u, &last);
     while (u < last) {
-        const long pair = u / rows, row = u % rows, end = cnnc_min(rows, row + last - u);
-        const long ob = pair / cnnc_blocks(icg), ib = pair % cnnc_blocks(icg);
-        const float *x = (const float *)in[0] + (ob * CNNC_B / ocg * cnnc_blocks(icg) * (k->groups > 1) + ib) * k->x.c;
+        const long part = u / rows / pairs, pair = u / rows % pairs, row = u % rows, end = cnnc_min(rows, row + last - u);
+        const long ob = pair / blocks, ib = pair % blocks, n1 = k->n * (part + 1) / g->parts;
+        const float *x = (const float *)in[0] + (ob * CNNC_B / ocg * blocks * (k->groups > 1) + ib) * k->x.c;
         const float *dy = (const float *)in[1] + ob * k->y.c;
+        float *sum = g->parts > 1 ? (float *)out[0] + (u / rows * taps + row * k->kw) * CNNC_B * CNNC_B : (float *)t.scratch;
         memset(sum, 0, (size_t)((end - row) * k->kw * CNNC_B * CNNC_B) * sizeof *sum);
-        for (long n0 = 0; n0 < k->n; n0 += group)
+        for (long n0 = k->n * part / g->parts; n0 < n1; n0 += group)
             for (long r = row; r < end; r++)
                 for (int c = 0; c < k->kw; c++)
                     for (int i = 0; i < channels; i += NI)
                         for (int v = 0; v < CNNC_VPB; v += CNNC_GRAD_V) {
                             float *s = sum + (((r - row) * k->kw + c) * CNNC_B + i) * CNNC_B + v * CNNC_VL;
-                            for (long n = n0; n < cnnc_min(k->n, n0 + group); n++)
+                            for (long n = n0; n < cnnc_min(n1, n0 + group); n++)
                                 CNNC_FN(cnnc_grad_tap)(k, x + n * k->x.n + i, dy + n * k->y.n + v * CNNC_VL, s, (int)(r / k->kh),
                                                        (int)(r % k->kh), c, NI, CNNC_GRAD_V, P);
                         }
-        CNNC_FN(cnnc_grad_store)(k, sum, (float *)out[0], ob, ib * CNNC_B, cnnc_min(CNNC_B, icg - ib * CNNC_B), end - row, row);
+        if (g->parts == 1)
+            CNNC_FN(cnnc_grad_store)(sum, (float *)out[0], k->oc, icg, taps, ob, ib, row * k->kw, end * k->kw);
         u += end - row;
     }
 }
@@ -150,40 +134,47 @@ CNNC_INLINE void CNNC_FN(cnnc_grad_taps)(const struct cnnc_conv *k, const float 
         }
 }
 
-CNNC_INLINE void CNNC_FN(cnnc_conv_grad_weight_first)(const struct cnnc_conv *g, const void *const in[], void *const out[],
+CNNC_INLINE void CNNC_FN(cnnc_conv_grad_weight_first)(const struct cnnc_grad_weight *g, const void *const in[], void *const out[],
                                                       struct cnnc_thread t)
 {
-    const struct cnnc_conv *k = g;
+    const struct cnnc_conv *k = &g->c;
     const int ic = k->ic_tail, taps = k->kh * k->kw, NI = ic * k->kw <= CNNC_TILE_ACC ? ic : 1;
     int NR = 1; /* rows of taps: of those that divide the kernel, as many as the registers hold */
     NR = k->kh % 2 == 0 && NI * 2 * k->kw <= CNNC_TILE_ACC ? 2 : NR;
     NR = k->kh % 3 == 0 && NI * 3 * k->kw <= CNNC_TILE_ACC ? 3 : NR;
     NR = k->kh % 5 == 0 && NI * 5 * k->kw <= CNNC_TILE_ACC ? 5 : NR;
-    const long frame = ic * cnnc_grad_frame_w(k) * cnnc_grad_frame_h(k), vectors = (long)cnnc_blocks(k->oc) * CNNC_VPB;
-    float *at = (float *)t.scratch, *sum = at + (frame + 15) / 16 * 16;
-    const int parts = ic / NI * (k->kh / NR);
-    long first, last;
-    cnnc_split(vectors * parts, t, &first, &last);
-    if (first >= last)
-        return;
-    memset(sum, 0, (size_t)(cnnc_blocks(k->oc) * ic * taps * CNNC_B) * sizeof *sum);
-    for (long n = 0; n < k->n; n++) {
-        CNNC_FN(cnnc_grad_frame)(k, (const float *)in[0] + n * k->x.n, at);
-        for (long u = first; u < last; u++) {
-            const long v = u / parts, ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
-            const long i = u % parts / (k->kh / NR) * NI, b = u % parts % (k->kh / NR) * NR;
-            CNNC_FN(cnnc_grad_taps)(k, at + i * (frame / ic) + b * k->dh * cnnc_grad_frame_w(k),
-                                    (const float *)in[1] + n * k->y.n + ob * k->y.c + lane,
-                                    sum + ((ob * ic + i) * taps + b * k->kw) * CNNC_B + lane, NI, NR);
+    const long frame = ic * cnnc_grad_frame_w(k) * cnnc_grad_frame_h(k), sums = (long)cnnc_blocks(k->oc) * ic * taps * CNNC_B;
+    const long pieces = ic / NI * (k->kh / NR), units = cnnc_blocks(k->oc) * CNNC_VPB * pieces;
+    float *at = (float *)t.scratch;
+    long first, end;
+    cnnc_split(g->parts * units, t, &first, &end);
+    while (first < end) {
+        const long part = first / units, u0 = first % units, u1 = cnnc_min(units, u0 + end - first);
+        float *sum = g->parts > 1 ? (float *)out[0] + part * sums : at + (frame + 15) / 16 * 16;
+        for (long u = u0; u < u1; u++) { /* a piece's sums, NI * NR * kw vectors */
+            const long v = u / pieces, i = u % pieces / (k->kh / NR) * NI, b = u % pieces % (k->kh / NR) * NR;
+            float *s = sum + ((v / CNNC_VPB * ic + i) * taps + b * k->kw) * CNNC_B + v % CNNC_VPB * CNNC_VL;
+            for (long c = 0; c < NI; c++)
+                for (long q = 0; q < NR * k->kw; q++)
+                    CNNC_VSTORE(s + (c * taps + q) * CNNC_B, CNNC_VZERO());
         }
-    }
-    for (long u = first; u < last; u++) {
-        const long v = u / parts, i = u % parts / (k->kh / NR) * NI, b = u % parts % (k->kh / NR) * NR;
-        for (long lane = 0; lane < CNNC_VL; lane++) {
-            const long o = v * CNNC_VL + lane, ob = o / CNNC_B;
-            for (long c = i; o < k->oc && c < i + NI; c++)
-                for (long q = b * k->kw; q < (b + NR) * k->kw; q++)
-                    ((float *)out[0])[(o * ic + c) * taps + q] = sum[((ob * ic + c) * taps + q) * CNNC_B + o % CNNC_B];
+        for (long n = k->n * part / g->parts; n < k->n * (part + 1) / g->parts; n++) {
+            CNNC_FN(cnnc_grad_frame)(k, (const float *)in[0] + n * k->x.n, at);
+            for (long u = u0; u < u1; u++) {
+                const long v = u / pieces, ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
+                const long i = u % pieces / (k->kh / NR) * NI, b = u % pieces % (k->kh / NR) * NR;
+                CNNC_FN(cnnc_grad_taps)(k, at + i * (frame / ic) + b * k->dh * cnnc_grad_frame_w(k),
+                                        (const float *)in[1] + n * k->y.n + ob * k->y.c + lane,
+                                        sum + ((ob * ic + i) * taps + b * k->kw) * CNNC_B + lane, NI, NR);
+            }
         }
+        for (long u = u0; g->parts == 1 && u < u1; u++) {
+            const long v = u / pieces, i = u % pieces / (k->kh / NR) * NI, b = u % pieces % (k->kh / NR) * NR;
+            for (long o = v * CNNC_VL; o < cnnc_min(k->oc, (v + 1) * CNNC_VL); o++)
+                for (long c = i; c < i + NI; c++)
+                    for (long q = b * k->kw; q < (b + NR) * k->kw; q++)
+                        ((float *)out[0])[(o * ic + c) * taps + q] = sum[((o / CNNC_B * ic + c) * taps + q) * CNNC_B + o % CNNC_B];
+        }
+        first += u1 - u0;
     }
 }

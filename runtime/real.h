@@ -18,6 +18,10 @@ typedef double cnnc_vr;
 #define CNNC_RSET1(x) ((double)(x))
 #define CNNC_RFMA(a, b, c) ((a) * (b) + (c))
 #define CNNC_RADD(a, b) ((a) + (b))
+#define CNNC_RSUB(a, b) ((a) - (b))
+#define CNNC_RMUL(a, b) ((a) * (b))
+#define CNNC_RDIV(a, b) ((a) / (b))
+#define CNNC_RSQRT(a) sqrt(a)
 #define CNNC_RSUM(v) (v)
 #else
 #define CNNC_REAL float
@@ -30,6 +34,10 @@ typedef cnnc_vf cnnc_vr;
 #define CNNC_RSET1(x) CNNC_VSET1(x)
 #define CNNC_RFMA(a, b, c) CNNC_VFMA(a, b, c)
 #define CNNC_RADD(a, b) CNNC_VADD(a, b)
+#define CNNC_RSUB(a, b) CNNC_VSUB(a, b)
+#define CNNC_RMUL(a, b) CNNC_VMUL(a, b)
+#define CNNC_RDIV(a, b) CNNC_VDIV(a, b)
+#define CNNC_RSQRT(a) CNNC_VSQRT(a)
 #define CNNC_RSUM(v) CNNC_VREDUCE_ADD(v)
 #endif
 #endif

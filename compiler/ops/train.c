@@ -1,13 +1,10 @@
-/* Operators that only training graphs have: heavy gradients, losses, updates. Pass grad and the hooks in grads.c make them, with
+/* Operators that only training graphs have: losses, updates, one kernel each. Pass grad and the hooks in grads.c make them, with
  * their shapes. */
 #include "generic.h"
 
-#include "../../runtime/conv_grad_weight_plan.h"
-#include "../../runtime/conv_train_plan.h"
 #include "../../runtime/train_types.h"
 #include "../random.h"
 #include "../train.h"
-#include "conv_kernels.h"
 #include "grads.h"
 #include "shared.h"
 
@@ -21,92 +18,6 @@ static const struct attr_def train_attrs[] = {
     {"calls", NULL, A_INT, 0, 1, NULL, "calls that make one step"},
     {"seed", NULL, A_INT, 0, 0, NULL, "of random numbers"},
 };
-
-/* ---- convolutions ----------------------------------------------------------------------------------------------- */
-
-static bool is_double(const struct node *n, const struct target *t) { (void)n; return t->train_double; }
-static bool is_single(const struct node *n, const struct target *t) { return !is_double(n, t); }
-
-static void weight_fill(const struct node *n, void *geometry, const struct target *target)
-{
-    (void)target;
-    conv_shape(n, n->in[0], n->in[1], geometry);
-}
-/* In blocks; of few channels, which lie plain. */
-static void weight_blocked_fill(const struct node *n, void *geometry, const struct target *target)
-{
-    weight_fill(n, geometry, target);
-    cnnc_conv_grad_weight_plan(geometry);
-}
-static bool weight_blocked_match(const struct node *n, const struct target *t)
-{
-    struct cnnc_conv c;
-    if (!t->train || t->train_double || n->in[0]->dtype != DT_F32 || t->block != CNNC_B)
-        return false;
-    weight_fill(n, &c, t);
-    return c.groups == 1 || (c.ic / c.groups % CNNC_B == 0 && c.oc / c.groups % CNNC_B == 0);
-}
-static bool weight_first_match(const struct node *n, const struct target *t)
-{
-    struct cnnc_conv c;
-    if (!weight_blocked_match(n, t))
-        return false;
-    weight_fill(n, &c, t);
-    return c.ic <= 4 && c.groups == 1 && c.kd == 1 && c.id == 1 && c.kw <= 32;
-}
-static size_t weight_blocked_scratch(const void *g) { return cnnc_conv_grad_weight_blocked_scratch(g); }
-static size_t weight_first_scratch(const void *g) { return cnnc_conv_grad_weight_first_scratch(g); }
-static size_t weight32(const void *g) { return cnnc_conv_grad_weight_scratch(g, sizeof(float)); }
-static size_t weight64(const void *g) { return cnnc_conv_grad_weight_scratch(g, sizeof(double)); }
-
-/* Multiply-adds are those of the convolution itself. */
-static void conv_cost(const struct node *n, struct cost *c)
-{
-    const bool input = n->op == &op_conv_grad_input;
-    struct cnnc_conv k;
-    conv_shape(n, n->in[0], input ? n->out[0] : n->in[1], &k);
-    c->macs = tensor_count(input ? n->in[0] : n->in[1]) * ((input ? k.oc : k.ic) / k.groups) * k.kd * k.kh * k.kw;
-}
-
-static double weight_seconds(const struct node *n, const struct target *t)
-{
-    struct cost c = {0};
-    (void)t;
-    conv_cost(n, &c);
-    return 1e-6 + (double)c.macs / 10e9;
-}
-
-#define CONV_GRAD_WEIGHT(bits, matches)                                                                                \
-    {.name = "conv_grad_weight", .part = "conv_train.h", .geometry = &conv_geometry, .match = matches,                  \
-     .cost = weight_seconds, .fill = weight_fill, .scratch = weight##bits}
-static double weight_blocked_seconds(const struct node *n, const struct target *t)
-{
-    const int64_t ic = n->in[0]->dim[1], oc = n->in[1]->dim[1], b = t->block;
-    struct cost c = {0};
-    conv_cost(n, &c);
-    const double out = (double)((oc + b - 1) / b * b) / (double)oc, in = ic < b ? 1 : (double)((ic + b - 1) / b * b) / (double)ic;
-    return 1e-6 + (double)c.macs * in * out / 50e9;
-}
-static double weight_first_seconds(const struct node *n, const struct target *t) { return 0.8 * weight_blocked_seconds(n, t); }
-
-static const struct kernel weight_kernels[] = {
-    CONV_GRAD_WEIGHT(32, is_single), CONV_GRAD_WEIGHT(64, is_double),
-    {.name = "conv_grad_weight_blocked", .part = "conv_grad_weight.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
-     .match = weight_blocked_match, .cost = weight_blocked_seconds, .fill = weight_blocked_fill, .scratch = weight_blocked_scratch},
-    {.name = "conv_grad_weight_first", .part = "conv_grad_weight.h", .geometry = &conv_geometry, .in_layout = LAYOUT_BLOCKED,
-     .plain_inputs = 1, .match = weight_first_match, .cost = weight_first_seconds, .fill = weight_blocked_fill,
-     .scratch = weight_first_scratch},
-};
-
-const struct op op_conv_grad_input = {
-    .onnx = "ConvGradInput", .doc = "gradient of a convolution's input", .attrs = conv_attrs, .nattrs = CONV_ATTRS, .min_in = 2,
-    .max_in = 3, .max_out = 1, .flags = OP_INTERNAL, .cost = conv_cost, .kernels = conv_gradient_kernels,
-    .nkernels = CONV_GRADIENT_KERNELS};
-const struct op op_conv_grad_weight = {
-    .onnx = "ConvGradWeight", .doc = "gradient of a convolution's weights", .attrs = conv_attrs, .nattrs = CONV_ATTRS, .min_in = 2,
-    .max_in = 2, .max_out = 1, .flags = OP_INTERNAL, .cost = conv_cost, .kernels = weight_kernels, .nkernels = COUNT(weight_kernels)};
-
-/* ---- the others: one kernel each -------------------------------------------------------------------------------- */
 
 /* What a node on one core costs, roughly: a pass over its largest tensor. */
 static double pass_cost(const struct node *n, const struct target *t)

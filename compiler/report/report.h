@@ -52,6 +52,7 @@ struct layer_training {
     int64_t trained, frozen;            /* parameters */
     int64_t gradient_bytes, kept_bytes; /* of its parameters; of activations that it makes and a backward node reads */
     int backward, again;                /* steps behind the losses: on the way back; that compute once more what is not kept */
+    char *fast;                         /* kernels of these that do fewer multiply-adds, and by which algorithm; or NULL */
 };
 struct training {
     int batch, inputs, layers; /* the first `inputs` layers are inputs */

@@ -106,6 +106,24 @@ static void add_activations(struct training *r, const struct graph *g, int first
     }
 }
 
+/* The kernels behind the losses that have an algorithm of their own. */
+static void add_algorithms(struct training *r, const struct graph *g, int last)
+{
+    struct arena names = {0};
+    for (int i = 0; i < g->nodes; i++) {
+        const struct node *n = g->node[i];
+        if (n->step <= last || !n->kernel || !n->kernel->algorithm || layer_of(n) < 0)
+            continue;
+        struct strbuf list = {0};
+        struct layer_training *l = &r->layer[layer_of(n)];
+        sb_addf(&list, "%s%s%s", l->fast ? l->fast : "", l->fast ? ", " : "", kernel_name(&names, n, n->kernel));
+        free(l->fast);
+        l->fast = xstrdup(list.s);
+        sb_free(&list);
+    }
+    arena_free(&names);
+}
+
 struct training *training_figures(struct graph *step, struct graph *eval, const struct options *o)
 {
     struct training *r = xcalloc(1, sizeof *r);
@@ -124,6 +142,7 @@ struct training *training_figures(struct graph *step, struct graph *eval, const 
     add_parameters(r, step);
     add_gradients(r, step);
     add_activations(r, step, first, last);
+    add_algorithms(r, step, last);
     struct options training = *o;
     int of_eval;
     training.target.train = true;
@@ -140,17 +159,19 @@ struct training *training_figures(struct graph *step, struct graph *eval, const 
 
 void training_free(struct training *r)
 {
-    for (int i = 0; r && i < r->layers; i++)
+    for (int i = 0; r && i < r->layers; i++) {
         free((char *)r->layer[i].name);
+        free(r->layer[i].fast);
+    }
     if (r)
         free(r->layer);
     free(r);
 }
 
-/* Only parameters that are frozen, or nothing of its own and nothing backward: the way back does not come here. */
+/* What is fast about its way back. Or only parameters that are frozen, or nothing of its own and nothing backward: the way back does not come here. */
 static const char *state_of(const struct layer_training *l)
 {
-    return l->backward ? "" : l->frozen ? "frozen: no backward" : "no backward";
+    return l->fast ? l->fast : l->backward ? "" : l->frozen ? "frozen: no backward" : "no backward";
 }
 
 static const char *number(int64_t v, char text[32]) { return v ? thousands(v, text) : (text[0] = '\0', text); }
@@ -236,9 +257,9 @@ json_t *training_json(const struct training *r)
         json_object_set_new(o, sums[i].name, json_integer(sums[i].value));
     for (int i = r->inputs; i < r->layers; i++) {
         const struct layer_training *l = &r->layer[i];
-        json_array_append_new(layers, json_pack("{s:s, s:I, s:I, s:I, s:I, s:i, s:i}", "name", l->name, "trained_parameters", (json_int_t)l->trained,
+        json_array_append_new(layers, json_pack("{s:s, s:I, s:I, s:I, s:I, s:i, s:i, s:s*}", "name", l->name, "trained_parameters", (json_int_t)l->trained,
                                                 "frozen_parameters", (json_int_t)l->frozen, "gradient_bytes", (json_int_t)l->gradient_bytes, "kept_bytes",
-                                                (json_int_t)l->kept_bytes, "backward_steps", l->backward, "recomputed_steps", l->again));
+                                                (json_int_t)l->kept_bytes, "backward_steps", l->backward, "recomputed_steps", l->again, "algorithms", l->fast));
     }
     json_object_set_new(o, "layers", layers);
     return o;

@@ -1,6 +1,7 @@
 /* Kernels of training on blocked tensors against references in double: gradients of weights, batch norm and its gradients, gradients of
  * pooling, sums per channel, the gradient of relu as a stage. With one thread and with several the same bits. */
 #include "conv_grad_weight.h"
+#include "conv_grad_winograd.h"
 #include "pool_grad.h"
 #include "train_blocked.h"
 #include "conv_test.h"
@@ -15,21 +16,40 @@ static void good(int ok, const char *what, double error)
 
 /* ---- gradient of weights -------------------------------------------------------------------------------------------- */
 
-static void weights(struct cnnc_conv g, int first)
+/* parts: 0 as planned */
+static void weights(struct cnnc_conv g, int form, int parts)
 {
-    const int icg = g.ic / g.groups, ocg = g.oc / g.groups, taps = g.kd * g.kh * g.kw, h = first ? 0 : 1;
+    const int icg = g.ic / g.groups, ocg = g.oc / g.groups, taps = g.kd * g.kh * g.kw, first = form == CNNC_WEIGHT_FIRST, h = first ? 0 : 1;
     struct tensor x = make(g.n, g.ic, g.id, g.ih, g.iw, first ? 1 : CNNC_B, 0, h, h, 1), y = make(g.n, g.oc, g.od, g.oh, g.ow, CNNC_B, 0, 1, 0, 1);
+    struct cnnc_grad_weight k = {g, 1, 0};
     float *dw[2];
     double worst = 0;
-    cnnc_conv_grad_weight_plan(&g);
-    g.x = x.v, g.y = y.v;
-    const size_t bytes = first ? cnnc_conv_grad_weight_first_scratch(&g) : cnnc_conv_grad_weight_blocked_scratch(&g);
+    k.c.x = x.v, k.c.y = y.v;
+    if (form == CNNC_WEIGHT_WINOGRAD)
+        cnnc_conv_grad_weight_winograd_plan(&k);
+    else
+        cnnc_conv_grad_weight_plan(&k, form);
+    if (parts && parts != k.parts) {
+        k.parts = parts;
+        k.group = form == CNNC_WEIGHT_WINOGRAD && parts > 1 ? cnnc_blocks(g.oc) : 1;
+        k.c.tile_block = 5;
+    }
+    g = k.c;
+    const struct cnnc_weight_sum sum = {g.oc, icg, taps, k.parts, form};
+    const size_t bytes = form == CNNC_WEIGHT_WINOGRAD ? cnnc_conv_grad_weight_winograd_scratch(&k)
+                         : first                      ? cnnc_conv_grad_weight_first_scratch(&k)
+                                                      : cnnc_conv_grad_weight_blocked_scratch(&k);
     for (int threads = 1; threads <= 3; threads += 2) {
-        float *scratch = malloc(bytes), *to = dw[threads / 2] = malloc(((size_t)g.oc * icg * taps + 1) * sizeof *to);
+        float *scratch = malloc(bytes + 1), *to = dw[threads / 2] = malloc(((size_t)g.oc * icg * taps + 1) * sizeof *to);
+        float *sums = malloc((size_t)(k.parts * cnnc_weight_sum_part(&sum)) * sizeof *sums), *made = k.parts > 1 ? sums : to;
         for (int t = 0; t < threads; t++)
-            (first ? cnnc_conv_grad_weight_first : cnnc_conv_grad_weight_blocked)(&g, (const void *const[]){x.p, y.p}, (void *const[]){to},
-                                                                                  (struct cnnc_thread){t, threads, scratch});
-        free(scratch);
+            (form == CNNC_WEIGHT_WINOGRAD ? cnnc_conv_grad_weight_winograd
+             : first                      ? cnnc_conv_grad_weight_first
+                                          : cnnc_conv_grad_weight_blocked)(&k, (const void *const[]){x.p, y.p}, (void *const[]){made},
+                                                                           (struct cnnc_thread){t, threads, scratch});
+        for (int t = 0; k.parts > 1 && t < threads; t++)
+            cnnc_weight_sum(&sum, (const void *const[]){sums}, (void *const[]){to}, (struct cnnc_thread){t, threads, NULL});
+        free(scratch), free(sums);
     }
     for (int o = 0; o < g.oc; o++)
         for (int i = 0; i < icg; i++)
@@ -48,7 +68,7 @@ static void weights(struct cnnc_conv g, int first)
                             }
                 worst = fmax(worst, fabs((double)dw[0][((size_t)o * icg + i) * taps + t] - sum) / (size + 0.1));
             }
-    report(!(worst <= 1e-6), &g, first ? "first weights" : "weights", "wrong");
+    report(!(worst <= (form == CNNC_WEIGHT_WINOGRAD ? 2e-6 : 1e-6)), &g, first ? "first weights" : form == CNNC_WEIGHT_WINOGRAD ? "Winograd weights" : "weights", "wrong");
     report(memcmp(dw[0], dw[1], (size_t)g.oc * icg * taps * sizeof(float)) != 0, &g, "weights", "threads differ");
     free(dw[0]), free(dw[1]), free(x.base), free(y.base);
 }
@@ -65,15 +85,19 @@ static void sweep_weights(void)
                     if (size + 2 * p < d * (k - 1) + 1)
                         continue;
                     struct cnnc_conv g = conv2d(1 + turn % 4, c[0], size, size + turn % 3, c[1], k, s, p, d, c[2]);
-                    weights(g, 0);
+                    weights(g, CNNC_WEIGHT_BLOCKED, turn % 3);
+                    if (k == 3 && c[2] == 1)
+                        weights(conv2d(1 + turn % 4, c[0], size, size + turn % 3, c[1], 3, 1, p, 1, 1), CNNC_WEIGHT_WINOGRAD, turn % 3);
                     g = conv2d(1 + turn % 4, 1 + turn % 4, size, size + turn % 3, c[1], k, s, p, d, 1);
-                    weights(g, 1);
+                    weights(g, CNNC_WEIGHT_FIRST, turn % 3);
                 }
     struct cnnc_conv g = conv2d(2, 20, 5, 6, 20, 3, 1, 1, 1, 1);
     g.id = 4, g.kd = 2, g.sd = 1, g.dd = 1, g.pd = 1, g.od = 5;
-    weights(g, 0);
+    weights(g, CNNC_WEIGHT_BLOCKED, 0);
     g = conv2d(2, 4, 20, 20, 8, 11, 2, 3, 1, 1);
-    weights(g, 1);
+    weights(g, CNNC_WEIGHT_FIRST, 0);
+    weights(conv2d(3, 208, 5, 5, 200, 3, 1, 1, 1, 1), CNNC_WEIGHT_WINOGRAD, 0);
+    weights(conv2d(40, 16, 32, 32, 16, 3, 1, 1, 1, 1), CNNC_WEIGHT_WINOGRAD, 0);
 }
 
 /* ---- batch norm ---------------------------------------------------------------------------------------------------------- */
