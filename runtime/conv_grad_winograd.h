@@ -97,7 +97,9 @@ CNNC_INLINE void CNNC_FN(cnnc_grad_winograd_product)(const float *V, const float
 CNNC_INLINE void CNNC_FN(cnnc_conv_grad_weight_winograd)(const struct cnnc_grad_weight *g, const void *const in[], void *const out[],
                                                          struct cnnc_thread t)
 {
-    const struct cnnc_conv *k = &g->c;
+    struct cnnc_conv c = g->c;
+    const struct cnnc_conv *k = &c;
+    c.kh = c.kw = 3; /* as literals, whatever the geometry's are */
     const long ibs = cnnc_blocks(k->ic), obs = cnnc_blocks(k->oc), tiles = cnnc_grad_winograd_tiles(k), TB = k->tile_block;
     const ptrdiff_t vp = cnnc_winograd_position(ibs, TB), wp = cnnc_winograd_position(g->group, TB);
     const ptrdiff_t sp = cnnc_grad_winograd_position((g->parts > 1 ? obs : g->group) * ibs);
