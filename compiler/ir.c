@@ -366,6 +366,7 @@ void replace_tensor(struct graph *g, struct tensor *old, struct tensor *now)
             g->output[i] = now;
             now->is_output = true;
             now->keep = old->keep;
+            memcpy(now->extent, old->extent, sizeof now->extent);
         }
 }
 

@@ -149,6 +149,13 @@ struct kernel {
     void (*run_parts)(const struct node *n, int64_t first, int64_t count, const void *in, void *out);
 };
 
+/* Where the data say how much of an axis is used (tensor.extent), what lies past that has no meaning. What an operator takes there: */
+enum past {
+    PAST_BARRED, /* nothing: such an axis is not supported */
+    PAST_APART,  /* anything: places of the axis do not mix */
+    PAST_ZERO, PAST_ONE, PAST_LOWEST, PAST_HIGHEST /* this value, with which the result is what it would be without */
+};
+
 struct train;
 struct op {
     const char *onnx; /* the name in the IR */
@@ -168,6 +175,9 @@ struct op {
     bool (*params)(struct graph *g, struct node *n);
     /* Shapes, types, and the values of shape arithmetic; checks everything. False: an error was reported. */
     bool (*infer)(struct graph *g, struct node *n);
+    /* What it makes of such an axis of input i. *to: which axis of each output is used as far; -1: none. After infer. NULL: an elementwise
+     * operator's places do not mix; others are barred. */
+    enum past (*past)(const struct node *n, int i, int axis, int *to);
     void (*cost)(const struct node *n, struct cost *c);
     int64_t (*spare)(const struct node *n); /* OP_CONTROL: bytes that it needs in the run beside its subgraphs' values; NULL: none */
     /* canonicalise: puts simpler nodes in the place of this one (Mean of three: two Adds and a Div) and removes it. True
@@ -198,6 +208,15 @@ extern const struct op *const op_table[];
 extern const int op_count;
 const struct op *op_by_onnx(const char *name);
 const struct op *op_by_net(const char *name); /* aliases too */
+
+/* ops/past.c. Sizes that depend on data pass through n, whose shapes are inferred: to its outputs; before its inputs goes what lies past them
+ * where that matters. False: an error was reported. */
+bool take_extents(struct graph *g, struct node *n);
+enum past past_of(const struct node *n, int i, int axis, int *to); /* n's hook, or what flags say */
+/* Of t's axis `size` places (one int64) are used: FillPast before n (NULL: at the end of the graph). NULL: an error was reported. */
+struct tensor *fill_past(struct graph *g, struct node *n, struct tensor *t, struct tensor *size, int axis, enum past with);
+struct tensor *append_used(struct graph *g, struct tensor *a, struct tensor *b, int axis, int onnx_index); /* the used parts of both, joined; likewise */
+bool is_filled(const struct tensor *t, int axis, enum past with);
 
 /* ops/common.c: helpers that families share. */
 bool infer_same_as_input(struct graph *g, struct node *n); /* output 0 has input 0's shape and type */

@@ -13,6 +13,9 @@ CNNC_INLINE long CNNC_FN(cnnc_place)(int dtype, const void *index, long i, long 
     return k < 0 ? 0 : k >= size ? size - 1 : (long)k;
 }
 
+/* An index past the size points nowhere: no update there. */
+CNNC_INLINE int CNNC_FN(cnnc_nowhere)(int dtype, const void *index, long i, long size) { return cnnc_get_int(dtype, index, i) >= size; }
+
 /* The element of the data that position i of the indices stands for. */
 CNNC_INLINE long CNNC_FN(cnnc_scatter_at)(const struct cnnc_scatter *g, const void *index, long i)
 {
@@ -54,7 +57,8 @@ CNNC_INLINE void CNNC_FN(cnnc_scatter_elements)(const struct cnnc_scatter *g, co
     if (out[0] != in[0] && g->total)
         memcpy(out[0], in[0], (size_t)(g->total * g->bytes));
     for (long i = 0; i < n && g->size > 0; i++)
-        CNNC_FN(cnnc_combine_element)(g->combine, g->dtype, g->bytes, out[0], CNNC_FN(cnnc_scatter_at)(g, in[1], i), in[2], i);
+        if (!CNNC_FN(cnnc_nowhere)(g->index, in[1], i, g->size))
+            CNNC_FN(cnnc_combine_element)(g->combine, g->dtype, g->bytes, out[0], CNNC_FN(cnnc_scatter_at)(g, in[1], i), in[2], i);
 }
 
 CNNC_INLINE long CNNC_FN(cnnc_tuple_at)(const struct cnnc_scatter_nd *g, const void *index, long i)
@@ -73,8 +77,11 @@ CNNC_INLINE void CNNC_FN(cnnc_scatter_nd)(const struct cnnc_scatter_nd *g, const
     if (out[0] != in[0] && g->total)
         memcpy(out[0], in[0], (size_t)(g->total * g->bytes));
     for (long i = 0; i < g->n && g->total > 0; i++) {
+        int nowhere = 0;
+        for (int d = 0; d < g->depth; d++)
+            nowhere |= CNNC_FN(cnnc_nowhere)(g->index, in[1], i * g->depth + d, g->dim[d]);
         const long at = CNNC_FN(cnnc_tuple_at)(g, in[1], i) * g->inner;
-        for (long k = 0; k < g->inner; k++)
+        for (long k = 0; k < g->inner && !nowhere; k++)
             CNNC_FN(cnnc_combine_element)(g->combine, g->dtype, g->bytes, out[0], at + k, in[2], i * g->inner + k);
     }
 }

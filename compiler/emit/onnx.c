@@ -2,55 +2,20 @@
  *
  * Numbers are streamed: a model of any size needs one tensor in memory at a time. Over 2 GB, which protobuf cannot say, they go to a file
  * beside the model. */
-#include "onnx.h"
+#include "onnx_write.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../names.h"
-#include "onnx.pb-c.h"
-
 enum { INITIALISER = 5, RAW_DATA = 9, GRAPH = 7, BYTES = 2 };
 
-struct writer {
-    struct graph *g;    /* for a subgraph another writer, whose outer is that of the graph around it */
-    struct writer *outer;
-    struct arena *arena;
-    struct names *names; /* of tensors, in all graphs */
-    struct tensor **constant;
-    int constants;
-    bool *listed;       /* by tensor id */
-    const char **name;  /* by tensor id */
-    bool external;
-    const char *data_name; /* of the external file, beside the model */
-};
-
-static void *make(struct writer *w, const ProtobufCMessageDescriptor *d)
+void *make_message(struct writer *w, const ProtobufCMessageDescriptor *d)
 {
     ProtobufCMessage *m = arena_alloc(w->arena, d->sizeof_message);
     protobuf_c_message_init(d, m);
     return m;
 }
-#define MAKE(w, type) ((Onnx__##type *)make(w, type##_DESCRIPTOR))
-#define ModelProto_DESCRIPTOR &onnx__model_proto__descriptor
-#define GraphProto_DESCRIPTOR &onnx__graph_proto__descriptor
-#define NodeProto_DESCRIPTOR &onnx__node_proto__descriptor
-#define AttributeProto_DESCRIPTOR &onnx__attribute_proto__descriptor
-#define TensorProto_DESCRIPTOR &onnx__tensor_proto__descriptor
-#define ValueInfoProto_DESCRIPTOR &onnx__value_info_proto__descriptor
-#define TypeProto_DESCRIPTOR &onnx__type_proto__descriptor
-#define TypeProto__Tensor_DESCRIPTOR &onnx__type_proto__tensor__descriptor
-#define TensorShapeProto_DESCRIPTOR &onnx__tensor_shape_proto__descriptor
-#define TensorShapeProto__Dimension_DESCRIPTOR &onnx__tensor_shape_proto__dimension__descriptor
-#define OperatorSetIdProto_DESCRIPTOR &onnx__operator_set_id_proto__descriptor
-#define StringStringEntryProto_DESCRIPTOR &onnx__string_string_entry_proto__descriptor
-
-static char *copy(struct writer *w, const char *s)
-{
-    return arena_strdup(w->arena, s);
-}
-
 /* ---- tensors ------------------------------------------------------------------------------------------------------ */
 
 /* Elements narrower than a byte, which the compiler holds one per byte, are packed in a file. */
@@ -59,12 +24,12 @@ static int file_bits(enum dtype t)
     return t == DT_U4 || t == DT_I4 || t == DT_F4E2M1 ? 4 : t == DT_U2 || t == DT_I2 ? 2 : 8 * (int)dtype_size(t);
 }
 
-static uint64_t file_bytes(const struct tensor *t)
+uint64_t file_bytes(const struct tensor *t)
 {
     return ((uint64_t)tensor_count(t) * (uint64_t)file_bits(t->dtype) + 7) / 8;
 }
 
-static const uint8_t *file_data(struct writer *w, const struct tensor *t, const void *data)
+const uint8_t *file_data(struct writer *w, const struct tensor *t, const void *data)
 {
     int bits = file_bits(t->dtype), per = bits < 8 ? 8 / bits : 1;
     if (per == 1)
@@ -75,7 +40,7 @@ static const uint8_t *file_data(struct writer *w, const struct tensor *t, const 
     return packed;
 }
 
-static Onnx__TensorProto *tensor_head(struct writer *w, const struct tensor *t, const char *name)
+Onnx__TensorProto *tensor_head(struct writer *w, const struct tensor *t, const char *name)
 {
     Onnx__TensorProto *p = MAKE(w, TensorProto);
     p->name = copy(w, name);
@@ -126,152 +91,29 @@ static Onnx__ValueInfoProto *value_info(struct writer *w, const struct tensor *t
     return v;
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------------------------- */
-
-static ProtobufCBinaryData bytes_of(struct writer *w, const char *s)
-{
-    return (ProtobufCBinaryData){ strlen(s), (uint8_t *)copy(w, s) };
-}
-
-static Onnx__AttributeProto *attribute(struct writer *w, const struct attr_def *d, const struct attr *a)
-{
-    Onnx__AttributeProto *p = MAKE(w, AttributeProto);
-    p->name = copy(w, d->onnx);
-    p->has_type = 1;
-    switch (d->type) {
-    case A_INT:
-    case A_BOOL:
-        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
-        p->has_i = 1;
-        p->i = a->i;
-        break;
-    case A_FLOAT:
-        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT;
-        p->has_f = 1;
-        p->f = (float)a->f;
-        break;
-    case A_STRING:
-        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING;
-        p->has_s = 1;
-        p->s = bytes_of(w, a->s);
-        break;
-    case A_INTS:
-    case A_SPATIAL:
-    case A_PADS:
-        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
-        p->n_ints = (size_t)a->n;
-        p->ints = a->ints;
-        break;
-    case A_FLOATS:
-        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS;
-        p->n_floats = (size_t)a->n;
-        p->floats = arena_alloc(w->arena, sizeof *p->floats * (size_t)(a->n + 1));
-        for (int i = 0; i < a->n; i++)
-            p->floats[i] = (float)a->floats[i];
-        break;
-    case A_STRINGS:
-        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS;
-        p->n_strings = (size_t)a->n;
-        p->strings = arena_alloc(w->arena, sizeof *p->strings * (size_t)(a->n + 1));
-        for (int i = 0; i < a->n; i++)
-            p->strings[i] = bytes_of(w, a->strings[i]);
-        break;
-    case A_TENSOR:
-        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;
-        p->t = tensor_head(w, a->tensor, a->tensor->name);
-        p->t->has_raw_data = 1;
-        p->t->raw_data = (ProtobufCBinaryData){ (size_t)file_bytes(a->tensor), (uint8_t *)(uintptr_t)file_data(w, a->tensor, a->tensor->data) };
-        break;
-    }
-    return p;
-}
-
-/* The domains beside the default one, and the operators of the default one that came after opset 22. */
-static const struct {
-    const char *op, *domain;
-    int opset;
-} special[] = {
-    { "ArrayFeatureExtractor", "ai.onnx.ml", 5 }, { "Binarizer", "ai.onnx.ml", 5 }, { "LabelEncoder", "ai.onnx.ml", 5 },
-    { "TreeEnsemble", "ai.onnx.ml", 5 },          { "Adagrad", "ai.onnx.preview.training", 1 }, { "Adam", "ai.onnx.preview.training", 1 },
-    { "Momentum", "ai.onnx.preview.training", 1 }, { "Attention", "", 24 }, { "RMSNormalization", "", 23 },
-    { "RotaryEmbedding", "", 23 },                { "Swish", "", 24 },     { "TensorScatter", "", 24 },
-};
-
-static Onnx__GraphProto *subgraph_proto(struct writer *outer, const struct node *n, struct graph *g);
-
-static Onnx__AttributeProto *subgraph(struct writer *w, const struct node *n, int b)
-{
-    Onnx__AttributeProto *p = MAKE(w, AttributeProto);
-    p->name = copy(w, n->op->body[b]);
-    p->has_type = 1;
-    p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH;
-    p->g = subgraph_proto(w, n, n->body[b]);
-    return p->g ? p : NULL;
-}
-
-/* What subgraphs read of the graph around them they call by its name; it is no operand. */
-static int operands(const struct node *n) { return n->body[0] ? n->nin - n->captures : n->nin; }
-
-static bool can_be_written(struct writer *w, const struct node *n)
-{
-    if (n->op->flags & OP_INTERNAL)
-        return node_error(w->g, n, "ONNX has no such operator");
-    for (int i = 0; n->body[0] && i < n->nout; i++)
-        for (int k = 0; n->out[i] && k < n->out[i]->rank; k++)
-            if (n->out[i]->extent[k])
-                return node_error(w->g, n, "output '%s' has a size that depends on the run, which cannot be written", n->out[i]->name);
-    return true;
-}
-
-static Onnx__NodeProto *node_proto(struct writer *w, const struct node *n)
-{
-    Onnx__NodeProto *p = MAKE(w, NodeProto);
-    if (!can_be_written(w, n))
-        return NULL;
-    p->name = copy(w, n->name);
-    p->op_type = copy(w, n->op->onnx);
-    for (size_t i = 0; i < COUNT(special); i++)
-        if (*special[i].domain && strcmp(special[i].op, n->op->onnx) == 0)
-            p->domain = copy(w, special[i].domain);
-    p->input = arena_alloc(w->arena, sizeof *p->input * (size_t)(n->nin + 1));
-    p->output = arena_alloc(w->arena, sizeof *p->output * (size_t)(n->nout + 1));
-    for (int i = 0; i < operands(n); i++)
-        p->input[p->n_input++] = copy(w, n->in[i] ? w->name[n->in[i]->id] : "");
-    while (p->n_input && !*p->input[p->n_input - 1])
-        p->n_input--;
-    for (int i = 0; i < n->nout; i++)
-        p->output[p->n_output++] = copy(w, n->out[i] ? w->name[n->out[i]->id] : "");
-    p->attribute = arena_alloc(w->arena, sizeof *p->attribute * (size_t)(n->op->nattrs + 3));
-    for (int i = 0; i < n->op->nattrs; i++) {
-        const struct attr_def *d = &n->op->attrs[i];
-        if (n->attr[i].set && d->onnx && !(d->flags & AT_NET) && !(p->attribute[p->n_attribute++] = attribute(w, d, &n->attr[i]))) {
-            node_error(w->g, n, "attribute '%s' cannot be written", d->onnx);
-            return NULL;
-        }
-    }
-    for (int b = 0; b < 2 && n->body[b]; b++)
-        if (!(p->attribute[p->n_attribute++] = subgraph(w, n, b)))
-            return NULL;
-    return p;
-}
-
 /* ---- the graph ---------------------------------------------------------------------------------------------------- */
 
-/* Every tensor gets a name of its own: ONNX knows them by nothing else. */
+static void name_tensor(struct writer *w, struct tensor *t)
+{
+    const char *first = t->name && *t->name ? t->name : "unnamed", *name = first;
+    if (w->name[t->id])
+        return;
+    for (int k = 2; names_find(w->names, name); k++)
+        name = arena_printf(w->arena, "%s_%d", first, k);
+    names_set(w->names, name, t);
+    w->name[t->id] = name;
+}
+
+/* Every tensor gets a name of its own, as ONNX knows them by nothing else: inputs and outputs first, theirs stay. */
 static void name_tensors(struct writer *w)
 {
     struct graph *g = w->g;
-    for (int round = 0; round < 2; round++)
-        for (int i = 0; i < g->tensors; i++) { /* inputs and outputs first: theirs stay */
-            struct tensor *t = g->tensor[i];
-            const char *name = t->name && *t->name ? t->name : "unnamed";
-            if ((t->is_output || t->kind == T_INPUT) == round || w->name[i])
-                continue;
-            for (int k = 2; names_find(w->names, name); k++)
-                name = arena_printf(w->arena, "%s_%d", t->name, k);
-            names_set(w->names, name, t);
-            w->name[i] = name;
-        }
+    for (int i = 0; i < g->inputs; i++)
+        name_tensor(w, g->input[i]);
+    for (int i = 0; i < g->outputs; i++)
+        name_tensor(w, g->output[i]);
+    for (int i = 0; i < g->tensors; i++)
+        name_tensor(w, g->tensor[i]);
 }
 
 static void note_constant(struct writer *w, struct tensor *t)
@@ -319,9 +161,9 @@ static Onnx__GraphProto *graph_proto(struct writer *w, int inputs)
 }
 
 /* A subgraph: its first inputs are its own, the others have the names of what they stand for. */
-static Onnx__GraphProto *subgraph_proto(struct writer *outer, const struct node *n, struct graph *g)
+Onnx__GraphProto *subgraph_proto(struct writer *outer, const struct node *n, struct graph *g)
 {
-    struct writer w = { .g = g, .outer = outer, .arena = outer->arena, .names = outer->names };
+    struct writer w = { .g = g, .outer = outer, .arena = outer->arena, .names = outer->names, .nodes = outer->nodes };
     const int own = g->inputs - n->captures;
     w.name = arena_alloc(w.arena, sizeof *w.name * (size_t)(g->tensors + 1));
     w.listed = arena_alloc(w.arena, (size_t)g->tensors + 1);
@@ -344,52 +186,6 @@ static Onnx__GraphProto *subgraph_proto(struct writer *outer, const struct node 
     }
     free(w.constant);
     return p;
-}
-
-/* Is there such an operator, in subgraphs or here? */
-static bool uses(const struct graph *g, const char *op)
-{
-    for (int i = 0; i < g->nodes; i++) {
-        if (strcmp(g->node[i]->op->onnx, op) == 0)
-            return true;
-        for (int b = 0; b < 2 && g->node[i]->body[b]; b++)
-            if (uses(g->node[i]->body[b], op))
-                return true;
-    }
-    return false;
-}
-
-static Onnx__ModelProto *model_proto(struct writer *w)
-{
-    Onnx__ModelProto *m = MAKE(w, ModelProto);
-    int opset = 21, domains = 1;
-    m->opset_import = arena_alloc(w->arena, sizeof *m->opset_import * 4);
-    for (size_t i = 0; i < COUNT(special); i++) {
-        if (!uses(w->g, special[i].op))
-            continue;
-        if (!*special[i].domain) {
-            opset = MAX(opset, special[i].opset);
-            continue;
-        }
-        bool there = false;
-        for (int d = 1; d < domains; d++)
-            there |= strcmp(m->opset_import[d]->domain, special[i].domain) == 0;
-        if (there)
-            continue;
-        Onnx__OperatorSetIdProto *o = m->opset_import[domains++] = MAKE(w, OperatorSetIdProto);
-        o->domain = copy(w, special[i].domain);
-        o->has_version = 1;
-        o->version = special[i].opset;
-    }
-    Onnx__OperatorSetIdProto *o = m->opset_import[0] = MAKE(w, OperatorSetIdProto);
-    o->domain = copy(w, "");
-    o->has_version = 1;
-    o->version = opset;
-    m->n_opset_import = (size_t)domains;
-    m->has_ir_version = 1;
-    m->ir_version = opset >= 24 ? 12 : opset == 23 ? 11 : 10;
-    m->producer_name = copy(w, "cnnc");
-    return m;
 }
 
 /* ---- the file ----------------------------------------------------------------------------------------------------- */
@@ -486,11 +282,12 @@ static uint64_t constants_total(const struct graph *g)
 bool emit_onnx(struct graph *g, const char *path)
 {
     struct arena arena = { 0 };
-    struct names names = { 0 };
-    struct writer w = { .g = g, .arena = &arena, .names = &names };
+    struct names names = { 0 }, nodes = { 0 };
+    struct writer w = { .g = g, .arena = &arena, .names = &names, .nodes = &nodes };
     struct outfile model, data = { 0 };
     const char *data_path = arena_printf(&arena, "%s.data", path), *slash = strrchr(data_path, '/');
     bool ok = out_open(&model, path);
+    write_sizes(g);
     w.external = constants_total(g) > 2000000000;
     w.data_name = slash ? slash + 1 : data_path;
     if (!ok)
@@ -520,6 +317,7 @@ bool emit_onnx(struct graph *g, const char *path)
     }
     free(w.constant);
     names_free(&names);
+    names_free(&nodes);
     arena_free(&arena);
     return ok;
 }

@@ -6,6 +6,7 @@
  *     onnx_rewrites.c what older opsets said differently
  *     onnx_control.c  If, Loop and Scan, as far as they are known now
  *     onnx_run.c      and as nodes that own subgraphs, which onnx_body.c imports
+ *     onnx_extent.c   sizes that depend on data
  *     onnx_sequence.c sequences and optionals */
 #ifndef CNNC_ONNX_IMPORT_H
 #define CNNC_ONNX_IMPORT_H
@@ -147,6 +148,10 @@ int64_t raw_int_at(const struct raw *r, const char *name, int i); /* of a list; 
 const char *raw_part(struct scope *s, const struct raw *r, const char *part); /* "loop1.3": for names of what it becomes */
 struct tensor *known_scalar(struct scope *s, enum dtype type, const void *v);
 struct tensor *stack_rounds(struct scope *s, struct raw *r, struct tensor **t, int n, int64_t axis); /* along a new axis */
+
+/* onnx_extent.c: a node that asks for a size that depends on data, or has one among its operands; *done: it was dealt with. */
+bool import_extents(struct scope *s, struct raw *r, bool *done);
+bool size_at_most(struct scope *s, struct tensor *t, int64_t *at_most); /* a bound of one integer that such sizes make; false: none is known */
 
 /* onnx_sequence.c, onnx_control.c: *done: the node was dealt with. */
 bool import_sequence(struct scope *s, struct raw *r, bool *done);

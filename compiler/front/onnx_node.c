@@ -477,5 +477,5 @@ bool import_node(struct scope *s, Onnx__NodeProto *node, int index)
         return import_constant(s, &r);
     if (!*r.domain && !import_control(s, &r, &done))
         return false;
-    return done || (rewrite_raw(s, &r) && bind_raw(s, &r));
+    return done || (rewrite_raw(s, &r) && (*r.domain || import_extents(s, &r, &done)) && (done || bind_raw(s, &r)));
 }

@@ -195,6 +195,8 @@ bool run_loop(struct scope *s, struct raw *r, const Onnx__GraphProto *graph)
     ok = ok && body_nodes(&body, graph, out);
     if (ok) {
         fixed = known_int(in[0], &rounds);
+        if (!fixed)
+            size_at_most(s, in[0], &rounds);
         fixed = known_bool(in[1], &go) && goes_on(out[0], condition) && fixed;
         rounds = go ? MAX(rounds, 0) : 0;
         if (given && given < rounds) {

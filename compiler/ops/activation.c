@@ -228,15 +228,6 @@ const struct op op_relu6 = {
 
 /* ---- Dropout, Identity ------------------------------------------------------------------------------------------ */
 
-static bool identity_infer(struct graph *g, struct node *n)
-{
-    struct tensor *x = n->in[0], *y = n->out[0];
-    if (!infer_same_as_input(g, n))
-        return false;
-    memcpy(y->extent, x->extent, sizeof y->extent);
-    return true;
-}
-
 static void no_cost(const struct node *n, struct cost *c)
 {
     (void)n;
@@ -246,7 +237,7 @@ static void no_cost(const struct node *n, struct cost *c)
 const struct op op_identity = {
     .onnx = "Identity", .net = "identity", .doc = "its operand",
     .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_ELEMENTWISE | OP_UNARY | OP_VIEW | OP_IDENTITY,
-    .infer = identity_infer, .cost = no_cost, .grad = view_grad, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS,
+    .infer = infer_same_as_input, .cost = no_cost, .grad = view_grad, .kernels = elementwise_kernels, .nkernels = ELEMENTWISE_KERNELS,
 };
 
 static bool dropout_infer(struct graph *g, struct node *n)
@@ -264,7 +255,7 @@ static bool dropout_infer(struct graph *g, struct node *n)
     if (training != 0 && ratio != 0)
         return node_error(g, n, "training mode with ratio %g draws random numbers: not supported", ratio);
     set_output(n, 1, DT_BOOL, n->in[0]->rank, n->in[0]->dim);
-    return identity_infer(g, n);
+    return infer_same_as_input(g, n);
 }
 
 /* Where the mask is asked for: everything passes. */
@@ -276,7 +267,7 @@ static bool dropout_expand(struct graph *g, struct node *n)
     struct node *id = node_insert_before(g, n, &op_identity, n->name);
     node_input(g, id, n->in[0]);
     struct tensor *now = node_output(g, id, y->name);
-    if (!identity_infer(g, id))
+    if (!infer_same_as_input(g, id))
         return false;
     struct tensor *ones = tensor_const(g, mask->name, DT_BOOL, mask->rank, mask->dim, NULL);
     memset((void *)ones->data, 1, (size_t)tensor_count(ones));

@@ -75,7 +75,6 @@ static bool cast_like_expand(struct graph *g, struct node *n)
     if (!infer_same_as_input(g, cast))
         return false;
     cast->out[0]->dtype = n->out[0]->dtype;
-    memcpy(cast->out[0]->extent, n->out[0]->extent, sizeof n->out[0]->extent);
     drop_output(g, n, cast, n->out[0]);
     return true;
 }
@@ -101,7 +100,6 @@ static bool cast_infer(struct graph *g, struct node *n)
         return node_error(g, n, "the type to cast to is missing");
     if ((unsigned)to >= DT_COUNT || !(TYPES_ALL & TYPE(to)))
         return node_error(g, n, "element type %s (%d) is not supported", dtype_name(to), (int)to);
-    memcpy(n->out[0]->extent, n->in[0]->extent, sizeof n->out[0]->extent);
     infer_same_as_input(g, n);
     n->out[0]->dtype = to;
     return true;

@@ -47,7 +47,6 @@ bool infer_same_as_input(struct graph *g, struct node *n)
     (void)g;
     tensor_set_shape(n->out[0], n->in[0]->rank, n->in[0]->dim);
     n->out[0]->dtype = n->in[0]->dtype;
-    memcpy(n->out[0]->extent, n->in[0]->extent, sizeof n->out[0]->extent);
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* Operators that make tensors out of little: constants, ranges, diagonals, triangles. */
 #include "generic.h"
+#include "past.h"
 
 #include <math.h>
 
@@ -210,5 +211,5 @@ GEOMETRY(trilu, FIELD(struct cnnc_trilu, planes, F_LONG), FIELD(struct cnnc_tril
 static const struct kernel trilu_kernels[] = {KERNEL(trilu, "fill.h", trilu, trilu_fill)};
 const struct op op_trilu = {
     .onnx = "Trilu", .doc = "the upper or lower triangle of matrices", .attrs = trilu_attrs, .nattrs = 1, .min_in = 1,
-    .max_in = 2, .max_out = 1, .infer = trilu_infer, .kernels = trilu_kernels, .nkernels = 1,
+    .max_in = 2, .max_out = 1, .infer = trilu_infer, .past = past_same, .kernels = trilu_kernels, .nkernels = 1,
 };

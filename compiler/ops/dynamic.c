@@ -1,6 +1,7 @@
 /* Operators that pick elements, some of them as many as the data say: their outputs have room for as many as there can be,
  * and a further output tells how many there are. */
 #include "generic.h"
+#include "past.h"
 
 #include "../../runtime/pick.h"
 #include "shared.h"
@@ -68,9 +69,14 @@ static bool non_zero_infer(struct graph *g, struct node *n)
 }
 GEOMETRY(non_zero, FIELD_LIT(struct cnnc_non_zero, rank, F_INT), FIELD_LIT(struct cnnc_non_zero, dtype, F_INT),
          FIELD_ARRAY(struct cnnc_non_zero, dim, F_LONG, 8), FIELD(struct cnnc_non_zero, room, F_LONG));
+static enum past non_zero_past(const struct node *n, int i, int axis, int *to)
+{
+    (void)n, (void)i, (void)axis, (void)to;
+    return PAST_ZERO;
+}
 static const struct kernel non_zero_kernels[] = {KERNEL(non_zero, "pick.h", non_zero, non_zero_fill)};
 const struct op op_non_zero = {
-    .onnx = "NonZero", .doc = "where elements are not zero", .min_in = 1, .max_in = 1, .max_out = 2, .infer = non_zero_infer,
+    .onnx = "NonZero", .doc = "where elements are not zero", .min_in = 1, .max_in = 1, .max_out = 2, .infer = non_zero_infer, .past = non_zero_past,
     .kernels = non_zero_kernels, .nkernels = 1,
 };
 
@@ -116,10 +122,20 @@ static bool compress_infer(struct graph *g, struct node *n)
 GEOMETRY(compress, FIELD(struct cnnc_compress, outer, F_LONG), FIELD(struct cnnc_compress, axis, F_LONG),
          FIELD(struct cnnc_compress, inner, F_LONG), FIELD(struct cnnc_compress, n, F_LONG),
          FIELD(struct cnnc_compress, room, F_LONG));
+static enum past compress_past(const struct node *n, int i, int axis, int *to)
+{
+    const int64_t a = attr_i(n, "axis");
+    if (i == 1)
+        return PAST_ZERO;
+    if (!attr_set(n, "axis"))
+        return n->in[0]->rank == 1 ? PAST_APART : PAST_BARRED;
+    *to = axis == a + (a < 0 ? n->in[0]->rank : 0) ? -1 : axis;
+    return PAST_APART;
+}
 static const struct kernel compress_kernels[] = {KERNEL(compress, "pick.h", compress, compress_fill)};
 const struct op op_compress = {
     .onnx = "Compress", .doc = "slices whose condition is true", .attrs = compress_attrs, .nattrs = 1, .min_in = 2, .max_in = 2,
-    .max_out = 2, .infer = compress_infer, .kernels = compress_kernels, .nkernels = 1,
+    .max_out = 2, .infer = compress_infer, .past = compress_past, .kernels = compress_kernels, .nkernels = 1,
 };
 
 /* ---- TopK ------------------------------------------------------------------------------------------------------- */
@@ -168,10 +184,17 @@ RUN(top_k)
 GEOMETRY(top_k, FIELD(struct cnnc_top_k, outer, F_LONG), FIELD(struct cnnc_top_k, axis, F_LONG),
          FIELD(struct cnnc_top_k, inner, F_LONG), FIELD(struct cnnc_top_k, most, F_LONG),
          FIELD_LIT(struct cnnc_top_k, dtype, F_INT), FIELD_LIT(struct cnnc_top_k, largest, F_INT));
+static enum past top_k_past(const struct node *n, int i, int axis, int *to)
+{
+    const int64_t a = attr_i(n, "axis");
+    if (i == 0 && axis == a + (a < 0 ? n->in[0]->rank : 0))
+        return attr_i(n, "largest") ? PAST_LOWEST : PAST_HIGHEST;
+    return past_same(n, i, axis, to);
+}
 static const struct kernel top_k_kernels[] = {KERNEL(top_k, "pick.h", top_k, top_k_fill)};
 const struct op op_top_k = {
     .onnx = "TopK", .doc = "the largest elements along an axis and where they are", .attrs = top_k_attrs, .nattrs = 3,
-    .min_in = 2, .max_in = 2, .max_out = 2, .infer = top_k_infer, .kernels = top_k_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 2, .max_out = 2, .infer = top_k_infer, .past = top_k_past, .kernels = top_k_kernels, .nkernels = 1,
 };
 
 /* ---- Unique ----------------------------------------------------------------------------------------------------- */
@@ -287,8 +310,14 @@ static bool nms_infer(struct graph *g, struct node *n)
 }
 GEOMETRY(nms, FIELD(struct cnnc_nms, batches, F_LONG), FIELD(struct cnnc_nms, classes, F_LONG),
          FIELD(struct cnnc_nms, boxes, F_LONG), FIELD(struct cnnc_nms, room, F_LONG), FIELD_LIT(struct cnnc_nms, center, F_INT));
+/* A box with the lowest score is not better than any threshold. */
+static enum past nms_past(const struct node *n, int i, int axis, int *to)
+{
+    (void)n, (void)to;
+    return i == 0 && axis == 1 ? PAST_APART : i == 1 && axis == 2 ? PAST_LOWEST : PAST_BARRED;
+}
 static const struct kernel nms_kernels[] = {KERNEL(nms, "pick.h", nms, nms_fill)};
 const struct op op_non_max_suppression = {
     .onnx = "NonMaxSuppression", .doc = "the best boxes, without those that overlap a better one", .attrs = nms_attrs,
-    .nattrs = 1, .min_in = 2, .max_in = 5, .max_out = 2, .infer = nms_infer, .kernels = nms_kernels, .nkernels = 1,
+    .nattrs = 1, .min_in = 2, .max_in = 5, .max_out = 2, .infer = nms_infer, .past = nms_past, .kernels = nms_kernels, .nkernels = 1,
 };

@@ -7,18 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A run-time extent of an operand's axis is the result's, unless the axis is broadcast. */
-static void broadcast_extents(struct node *n)
-{
-    struct tensor *y = n->out[0];
-    for (int i = 0; i < n->nin; i++) {
-        const struct tensor *t = n->in[i];
-        for (int k = 0; t && k < t->rank; k++)
-            if (t->extent[k] && y->rank >= t->rank)
-                y->extent[k + y->rank - t->rank] = t->extent[k];
-    }
-}
-
 bool elementwise_infer(struct graph *g, struct node *n)
 {
     const bool where = strcmp(n->op->onnx, "Where") == 0, pow = strcmp(n->op->onnx, "Pow") == 0;
@@ -36,7 +24,6 @@ bool elementwise_infer(struct graph *g, struct node *n)
     if (!infer_broadcast(g, n))
         return false;
     n->out[0]->dtype = elementwise_to_bool(n) ? DT_BOOL : n->in[where ? 1 : 0]->dtype;
-    broadcast_extents(n);
     return true;
 }
 

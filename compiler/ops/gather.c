@@ -1,6 +1,7 @@
 /* Operators that move elements to or from places which a tensor of indices names. */
 #include "generic.h"
 #include "grads.h"
+#include "past.h"
 
 #include "../../runtime/gather.h"
 #include "../../runtime/place.h"
@@ -19,20 +20,13 @@ static bool gather_infer(struct graph *g, struct node *n)
         return false;
     if (x->rank - 1 + index->rank > MAX_RANK)
         return node_error(g, n, "result of rank %d, at most %d is possible", x->rank - 1 + index->rank, MAX_RANK);
-    struct tensor **extent = n->out[0]->extent;
     int r = 0;
-    for (int i = 0; i < axis; i++) {
-        extent[r] = x->extent[i];
+    for (int i = 0; i < axis; i++)
         dim[r++] = x->dim[i];
-    }
-    for (int i = 0; i < index->rank; i++) {
-        extent[r] = index->extent[i];
+    for (int i = 0; i < index->rank; i++)
         dim[r++] = index->dim[i];
-    }
-    for (int i = (int)axis + 1; i < x->rank; i++) {
-        extent[r] = x->extent[i];
+    for (int i = (int)axis + 1; i < x->rank; i++)
         dim[r++] = x->dim[i];
-    }
     if (index->data)
         for (int64_t i = 0; i < tensor_count(index); i++) {
             int64_t k = cnnc_get_int((int)index->dtype, index->data, (ptrdiff_t)i);
@@ -59,10 +53,27 @@ RUN(gather)
 GEOMETRY(gather, FIELD_LIT(struct cnnc_gather, size, F_INT), FIELD_LIT(struct cnnc_gather, index64, F_INT),
          FIELD(struct cnnc_gather, outer, F_LONG), FIELD(struct cnnc_gather, axis, F_LONG),
          FIELD(struct cnnc_gather, inner, F_LONG), FIELD(struct cnnc_gather, count, F_LONG));
+/* A place that is counted from the end depends on where that is. */
+static bool counts_from_end(const struct tensor *index)
+{
+    for (int64_t i = 0; index->data && i < tensor_count(index); i++)
+        if (cnnc_get_int((int)index->dtype, index->data, (ptrdiff_t)i) < 0)
+            return true;
+    return false;
+}
+
+static enum past gather_past(const struct node *n, int i, int axis, int *to)
+{
+    const int64_t a = attr_i(n, "axis"), along = a + (a < 0 ? n->in[0]->rank : 0);
+    if (i == 0 && axis == along)
+        return counts_from_end(n->in[1]) ? PAST_BARRED : PAST_APART;
+    *to = i == 1 ? (int)along + axis : axis < along ? axis : axis - 1 + n->in[1]->rank;
+    return PAST_APART;
+}
 static const struct kernel gather_kernels[] = {KERNEL(gather, "gather.h", gather, gather_fill)};
 const struct op op_gather = {
     .onnx = "Gather", .net = "gather", .doc = "slices of a tensor by index", .attrs = axis0_attr, .nattrs = 1,
-    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .flags = OP_MOVES, .grad = gather_grad, .infer = gather_infer, .kernels = gather_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .flags = OP_MOVES, .grad = gather_grad, .infer = gather_infer, .past = gather_past, .kernels = gather_kernels, .nkernels = 1,
 };
 
 static void gather_grad_fill(const struct node *n, void *geometry, const struct target *target)
@@ -156,9 +167,21 @@ GEOMETRY(scatter, FIELD_LIT(struct cnnc_scatter, rank, F_INT), FIELD_LIT(struct 
          FIELD(struct cnnc_scatter, total, F_LONG), FIELD_LIT(struct cnnc_scatter, combine, F_INT));
 static const struct kernel gather_elements_kernels[] = {KERNEL(gather_elements, "gather.h", elements, elements_fill)};
 static const struct kernel scatter_elements_kernels[] = {KERNEL(scatter_elements, "place.h", scatter, scatter_fill)};
+static enum past gather_elements_past(const struct node *n, int i, int axis, int *to)
+{
+    *to = i == 1 ? axis : -1;
+    return i == 0 && counts_from_end(n->in[1]) ? PAST_BARRED : PAST_APART;
+}
+
+/* Of a scatter: indices past their number point nowhere, and no update is read for them. */
+static enum past scatter_past(const struct node *n, int i, int axis, int *to)
+{
+    *to = i == 0 ? axis : -1;
+    return i == 1 ? PAST_HIGHEST : i == 0 && counts_from_end(n->in[1]) ? PAST_BARRED : PAST_APART;
+}
 const struct op op_gather_elements = {
     .onnx = "GatherElements", .doc = "elements along an axis by index", .attrs = axis0_attr, .nattrs = 1,
-    .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = elements_infer, .kernels = gather_elements_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = elements_infer, .past = gather_elements_past, .kernels = gather_elements_kernels, .nkernels = 1,
 };
 static const struct attr_def scatter_attrs[] = {
     {"axis", NULL, A_INT, 0, 0, NULL, "axis to index"},
@@ -166,11 +189,11 @@ static const struct attr_def scatter_attrs[] = {
 };
 const struct op op_scatter_elements = {
     .onnx = "ScatterElements", .doc = "a copy with elements along an axis replaced by index", .attrs = scatter_attrs, .nattrs = 2,
-    .min_in = 3, .max_in = 3, .max_out = 1, .infer = elements_infer, .kernels = scatter_elements_kernels, .nkernels = 1,
+    .min_in = 3, .max_in = 3, .max_out = 1, .infer = elements_infer, .past = scatter_past, .kernels = scatter_elements_kernels, .nkernels = 1,
 };
 const struct op op_scatter = {
     .onnx = "Scatter", .doc = "ScatterElements of opset 9", .attrs = scatter_attrs, .nattrs = 2,
-    .min_in = 3, .max_in = 3, .max_out = 1, .infer = elements_infer, .kernels = scatter_elements_kernels, .nkernels = 1,
+    .min_in = 3, .max_in = 3, .max_out = 1, .infer = elements_infer, .past = scatter_past, .kernels = scatter_elements_kernels, .nkernels = 1,
 };
 
 /* ---- GatherND, ScatterND ---------------------------------------------------------------------------------------- */
@@ -191,7 +214,6 @@ static bool gather_nd_infer(struct graph *g, struct node *n)
         if (i < batch && index->dim[i] != x->dim[i])
             return node_error(g, n, "batch dimensions of indices (%s) and data (%s) differ", shape_text(index, a),
                               shape_text(x, b));
-        n->out[0]->extent[r] = index->extent[i];
         dim[r++] = index->dim[i];
     }
     for (int i = (int)(batch + depth); i < x->rank; i++)
@@ -260,13 +282,31 @@ static const struct kernel gather_nd_kernels[] = {KERNEL(gather_nd, "gather.h", 
 static const struct kernel scatter_nd_kernels[] = {KERNEL(scatter_nd, "place.h", scatter_nd, scatter_nd_fill)};
 static const struct attr_def gather_nd_attrs[] = {
     {"batch_dims", NULL, A_INT, AT_NONNEG, 0, NULL, "leading axes that data and indices share"}};
+static enum past gather_nd_past(const struct node *n, int i, int axis, int *to)
+{
+    const struct tensor *index = n->in[1];
+    const int batch = (int)attr_i(n, "batch_dims"), depth = (int)index->dim[index->rank - 1];
+    if (i == 1) {
+        *to = axis;
+        return axis == index->rank - 1 ? PAST_BARRED : PAST_APART;
+    }
+    if (axis >= batch && axis < batch + depth)
+        return counts_from_end(index) ? PAST_BARRED : PAST_APART;
+    *to = axis < batch ? axis : index->rank - 1 + axis - batch - depth;
+    return PAST_APART;
+}
+
+static enum past scatter_nd_past(const struct node *n, int i, int axis, int *to)
+{
+    return i == 1 && axis == n->in[1]->rank - 1 ? PAST_BARRED : scatter_past(n, i, axis, to);
+}
 const struct op op_gather_nd = {
     .onnx = "GatherND", .doc = "slices by tuples of indices", .attrs = gather_nd_attrs, .nattrs = 1,
-    .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = gather_nd_infer, .kernels = gather_nd_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = gather_nd_infer, .past = gather_nd_past, .kernels = gather_nd_kernels, .nkernels = 1,
 };
 const struct op op_scatter_nd = {
     .onnx = "ScatterND", .doc = "a copy with slices replaced by tuples of indices", .attrs = scatter_attrs + 1, .nattrs = 1,
-    .min_in = 3, .max_in = 3, .max_out = 1, .infer = scatter_nd_infer, .kernels = scatter_nd_kernels, .nkernels = 1,
+    .min_in = 3, .max_in = 3, .max_out = 1, .infer = scatter_nd_infer, .past = scatter_nd_past, .kernels = scatter_nd_kernels, .nkernels = 1,
 };
 
 /* ---- OneHot ----------------------------------------------------------------------------------------------------- */
@@ -305,9 +345,15 @@ GEOMETRY(one_hot, FIELD(struct cnnc_one_hot, outer, F_LONG), FIELD(struct cnnc_o
          FIELD(struct cnnc_one_hot, inner, F_LONG), FIELD_LIT(struct cnnc_one_hot, index, F_INT),
          FIELD_LIT(struct cnnc_one_hot, bytes, F_INT));
 static const struct kernel one_hot_kernels[] = {KERNEL(one_hot, "place.h", one_hot, one_hot_fill)};
+static enum past one_hot_past(const struct node *n, int i, int axis, int *to)
+{
+    const int64_t a = attr_i(n, "axis"), at = a + (a < 0 ? n->out[0]->rank : 0);
+    *to = axis < at ? axis : axis + 1;
+    return i == 0 ? PAST_APART : PAST_BARRED;
+}
 const struct op op_one_hot = {
     .onnx = "OneHot", .doc = "one value where the index points, another elsewhere", .attrs = one_hot_attrs, .nattrs = 1,
-    .min_in = 3, .max_in = 3, .max_out = 1, .infer = one_hot_infer, .kernels = one_hot_kernels, .nkernels = 1,
+    .min_in = 3, .max_in = 3, .max_out = 1, .infer = one_hot_infer, .past = one_hot_past, .kernels = one_hot_kernels, .nkernels = 1,
 };
 
 /* ---- ReverseSequence -------------------------------------------------------------------------------------------- */

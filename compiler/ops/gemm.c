@@ -1,6 +1,7 @@
 /* Gemm (a dense layer) and MatMul. */
 #include "gemm_kernels.h"
 #include "grads.h"
+#include "past.h"
 #include "qhooks.h"
 #include "rearrange.h"
 
@@ -60,6 +61,17 @@ static bool gemm_infer(struct graph *g, struct node *n)
     return true;
 }
 
+static enum past gemm_past(const struct node *n, int i, int axis, int *to)
+{
+    if (i == 2)
+        return past_broadcast(n, i, axis, to);
+    const bool turned = attr_i(n, i ? "transB" : "transA") != 0;
+    if (axis == (i == 0 ? !turned : turned))
+        return PAST_ZERO; /* summed over */
+    *to = i;
+    return PAST_APART;
+}
+
 static void gemm_cost(const struct node *n, struct cost *c)
 {
     /* after selection the operand may be what was flattened: count its elements */
@@ -95,9 +107,16 @@ static bool matmul_infer(struct graph *g, struct node *n)
     if (b->rank > 1)
         dim[rank++] = b->dim[b->rank - 1];
     set_output(n, 0, a->dtype, rank, dim);
-    for (int i = 0; i + 1 < a->rank && a->rank == rank; i++)
-        n->out[0]->extent[i] = a->extent[i];
     return true;
+}
+
+static enum past matmul_past(const struct node *n, int i, int axis, int *to)
+{
+    const struct tensor *t = n->in[i], *y = n->out[0];
+    if (axis == (i == 0 ? t->rank - 1 : MAX(t->rank - 2, 0)))
+        return PAST_ZERO; /* summed over */
+    *to = axis == t->rank - 1 ? y->rank - 1 : axis == t->rank - 2 ? y->rank - (n->in[1]->rank > 1 ? 2 : 1) : y->rank - 2 - (t->rank - 2 - axis);
+    return *to >= 0 && y->dim[*to] == t->dim[axis] ? PAST_APART : PAST_BARRED;
 }
 
 /* Of two matrices it is a Gemm, which takes biases and activations along. */
@@ -108,12 +127,10 @@ static bool matmul_expand(struct graph *g, struct node *n)
     struct node *gemm = node_insert_before(g, n, op_by_onnx("Gemm"), n->name);
     node_input(g, gemm, n->in[0]);
     node_input(g, gemm, n->in[1]);
-    struct tensor *y = node_output(g, gemm, n->out[0]->name);
+    node_output(g, gemm, unique_name(g, n->name));
     if (!gemm->op->infer(g, gemm))
         return false;
-    y->span = n->out[0]->span;
-    replace_tensor(g, n->out[0], y);
-    node_remove(g, n);
+    drop_output(g, n, gemm, n->out[0]);
     return true;
 }
 
@@ -136,11 +153,11 @@ static const struct attr_def gemm_attrs[] = {
 const struct op op_gemm = {
     .onnx = "Gemm", .net = "dense", .net_aliases = "linear|fc|fully_connected", .doc = "x times a learned matrix, plus a bias",
     .attrs = gemm_attrs, .nattrs = COUNT(gemm_attrs), .min_in = 2, .max_in = 3, .net_in = 1, .learned = {"weight", "bias"}, .max_out = 1,
-    .params = dense_params, .infer = gemm_infer, .grad = gemm_grad, .quantize = gemm_quantize, .cost = gemm_cost, .kernels = gemm_kernels,
+    .params = dense_params, .infer = gemm_infer, .past = gemm_past, .grad = gemm_grad, .quantize = gemm_quantize, .cost = gemm_cost, .kernels = gemm_kernels,
     .simplify = gemm_simplify, .channel_axis = gemm_channels, .nkernels = GEMM_KERNELS,
 };
 const struct op op_matmul = {
     .onnx = "MatMul", .net = "matmul", .doc = "product of two matrices, or stacks of them",
-    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .grad = matmul_grad, .infer = matmul_infer, .cost = matmul_cost,
+    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .grad = matmul_grad, .infer = matmul_infer, .past = matmul_past, .cost = matmul_cost,
     .expand = matmul_expand, .quantize = matmul_quantize, .kernels = matmul_kernels, .nkernels = MATMUL_KERNELS,
 };

@@ -1,6 +1,7 @@
 /* Concat, Split, Pad and what else joins, cuts or frames tensors. */
 #include "generic.h"
 #include "grads.h"
+#include "past.h"
 #include "rearrange.h"
 #include "shared.h"
 
@@ -96,6 +97,14 @@ static double concat_cost(const struct node *n, const struct target *target)
     return 2e-7 + (double)tensor_count(n->out[0]) * (double)dtype_size(n->out[0]->dtype) * 3e-10;
 }
 
+static enum past concat_past(const struct node *n, int i, int axis, int *to)
+{
+    const int64_t along = attr_i(n, "axis");
+    (void)i;
+    *to = axis;
+    return axis == along + (along < 0 ? n->in[0]->rank : 0) ? PAST_BARRED : PAST_APART;
+}
+
 static const struct kernel concat_kernels[] = {
     {.name = "concat_in_place", .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .slices = true,
      .match = concat_blocks, .cost = concat_blocks_cost},
@@ -104,7 +113,7 @@ static const struct kernel concat_kernels[] = {
 };
 const struct op op_concat = {
     .onnx = "Concat", .net = "concat", .doc = "tensors joined along an axis", .attrs = concat_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .flags = OP_MOVES, .params = concat_params, .infer = concat_infer, .grad = concat_grad, .simplify = concat_simplify,
+    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .flags = OP_MOVES, .params = concat_params, .infer = concat_infer, .past = concat_past, .grad = concat_grad, .simplify = concat_simplify,
     .kernels = concat_kernels, .nkernels = COUNT(concat_kernels),
 };
 
@@ -185,7 +194,7 @@ static const struct kernel split_kernels[] = {KERNEL(split_parts, "move.h", conc
 const struct op op_split = {
     .onnx = "Split", .net = "split", .doc = "a tensor cut into parts along an axis", .attrs = split_attrs,
     .nattrs = COUNT(split_attrs), .min_in = 1, .max_in = 2, .net_in = 1, .max_out = CNNC_MOVE_PARTS, .flags = OP_VARIADIC_OUT | OP_MOVES,
-    .grad = split_grad, .params = split_params, .infer = split_infer, .kernels = split_kernels, .nkernels = 1,
+    .grad = split_grad, .params = split_params, .infer = split_infer, .past = concat_past, .kernels = split_kernels, .nkernels = 1,
 };
 
 /* ---- Pad, CenterCropPad ----------------------------------------------------------------------------------------- */
@@ -334,10 +343,16 @@ static void pad_fill(const struct node *n, void *geometry, const struct target *
     pad_fill_with(n, before, mode[0] == 'e' ? CNNC_PAD_EDGE : mode[0] == 'r' ? CNNC_PAD_REFLECT
                              : mode[0] == 'w' ? CNNC_PAD_WRAP : CNNC_PAD_CONSTANT, geometry);
 }
+static enum past pad_past(const struct node *n, int i, int axis, int *to)
+{
+    int64_t before[MAX_RANK], after[MAX_RANK];
+    return pad_widths(n, before, after) && !before[axis] && !after[axis] ? past_same(n, i, axis, to) : PAST_BARRED;
+}
+
 static const struct kernel pad_kernels[] = {KERNEL(pad, "move.h", pad, pad_fill)};
 const struct op op_pad = {
     .onnx = "Pad", .net = "pad", .doc = "a border around each plane", .attrs = pad_attrs, .nattrs = COUNT(pad_attrs),
-    .min_in = 2, .max_in = 4, .net_in = 1, .max_out = 1, .params = pad_params, .infer = pad_infer, .grad = pad_grad, .simplify = pad_simplify,
+    .min_in = 2, .max_in = 4, .net_in = 1, .max_out = 1, .params = pad_params, .infer = pad_infer, .past = pad_past, .grad = pad_grad, .simplify = pad_simplify,
     .kernels = pad_kernels,
     .nkernels = 1,
 };

@@ -1,5 +1,6 @@
 /* Operators of classical machine learning (ai.onnx.ml) and of text. */
 #include "generic.h"
+#include "past.h"
 
 #include <math.h>
 
@@ -107,7 +108,7 @@ GEOMETRY(binarizer, FIELD(struct cnnc_binarizer, n, F_LONG), FIELD(struct cnnc_b
 static const struct kernel binarizer_kernels[] = {KERNEL(binarizer, "ml.h", binarizer, binarizer_fill)};
 const struct op op_binarizer = {
     .onnx = "Binarizer", .doc = "1 above a threshold, else 0", .attrs = binarizer_attrs, .nattrs = 1, .min_in = 1, .max_in = 1,
-    .max_out = 1, .infer = infer_same_as_input, .kernels = binarizer_kernels, .nkernels = 1,
+    .max_out = 1, .infer = infer_same_as_input, .past = past_same, .kernels = binarizer_kernels, .nkernels = 1,
 };
 
 static bool extractor_infer(struct graph *g, struct node *n)

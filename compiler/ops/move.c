@@ -1,6 +1,7 @@
 /* Operators that copy elements between regular patterns of places. */
 #include "generic.h"
 #include "grads.h"
+#include "past.h"
 #include "rearrange.h"
 
 #include "../../runtime/move.h"
@@ -68,7 +69,6 @@ static bool transpose_infer(struct graph *g, struct node *n)
             return attr_error(g, n, "perm", "perm is not a permutation of 0 to %d", x->rank - 1);
         seen |= 1u << k;
         dim[i] = x->dim[k];
-        n->out[0]->extent[i] = x->extent[k];
     }
     tensor_set_shape(n->out[0], x->rank, dim);
     n->out[0]->dtype = x->dtype;
@@ -86,9 +86,16 @@ static void transpose_fill(const struct node *n, void *geometry, const struct ta
     pattern_fill(n, &p, geometry);
 }
 STRIDED(transpose);
+static enum past transpose_past(const struct node *n, int i, int axis, int *to)
+{
+    (void)i;
+    for (int k = 0; k < n->in[0]->rank; k++)
+        *to = perm_at(n, k) == axis ? k : *to;
+    return PAST_APART;
+}
 const struct op op_transpose = {
     .onnx = "Transpose", .net = "transpose", .doc = "axes in another order", .attrs = transpose_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES | OP_PERMUTES, .grad = transpose_grad, .infer = transpose_infer, .simplify = transpose_simplify,
+    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES | OP_PERMUTES, .grad = transpose_grad, .infer = transpose_infer, .past = transpose_past, .simplify = transpose_simplify,
     ONE_KERNEL(transpose),
 };
 
@@ -243,9 +250,19 @@ static void slice_fill(const struct node *n, void *geometry, const struct target
     pattern_fill(n, &p, geometry);
 }
 STRIDED(slice);
+/* A whole axis, or a part of it of which the front end has said how much is used. */
+static enum past slice_past(const struct node *n, int i, int axis, int *to)
+{
+    int64_t first[MAX_RANK], step[MAX_RANK], dim[MAX_RANK];
+    if (i != 0 || !slice_places(n, first, step, dim))
+        return PAST_BARRED;
+    if (first[axis] == 0 && step[axis] == 1 && dim[axis] == n->in[0]->dim[axis])
+        *to = axis;
+    return *to == axis || n->out[0]->extent[axis] ? PAST_APART : PAST_BARRED;
+}
 const struct op op_slice = {
     .onnx = "Slice", .net = "slice", .doc = "a part of a tensor", .attrs = slice_attrs, .nattrs = COUNT(slice_attrs),
-    .min_in = 3, .max_in = 5, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = slice_grad, .params = slice_params, .infer = slice_infer, .simplify = slice_simplify,
+    .min_in = 3, .max_in = 5, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = slice_grad, .params = slice_params, .infer = slice_infer, .past = slice_past, .simplify = slice_simplify,
     ONE_KERNEL(slice),
 };
 
@@ -287,7 +304,7 @@ static void expand_fill(const struct node *n, void *geometry, const struct targe
 STRIDED(expand);
 const struct op op_expand = {
     .onnx = "Expand", .doc = "a tensor broadcast to a shape", .min_in = 2, .max_in = 2, .max_out = 1,
-    .flags = OP_MOVES, .grad = expand_grad, .infer = expand_infer, ONE_KERNEL(expand),
+    .flags = OP_MOVES, .grad = expand_grad, .infer = expand_infer, .past = past_broadcast, ONE_KERNEL(expand),
 };
 
 static bool tile_infer(struct graph *g, struct node *n)
@@ -333,8 +350,12 @@ GEOMETRY(pad, FIELD_LIT(struct cnnc_pad, size, F_INT), FIELD(struct cnnc_pad, ra
          FIELD_ARRAY(struct cnnc_pad, before, F_LONG, CNNC_MOVE_RANK), FIELD_ARRAY(struct cnnc_pad, after, F_LONG, CNNC_MOVE_RANK));
 static const struct kernel tile_kernels[] = {
     {.name = "pad", .part = "move.h", .geometry = &pad_geometry, .fill = tile_fill, .run = run_tile}};
+static enum past tile_past(const struct node *n, int i, int axis, int *to)
+{
+    return i == 0 && n->out[0]->dim[axis] == n->in[0]->dim[axis] ? past_same(n, i, axis, to) : PAST_BARRED;
+}
 const struct op op_tile = {
-    .onnx = "Tile", .doc = "a tensor repeated along its axes", .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = tile_infer,
+    .onnx = "Tile", .doc = "a tensor repeated along its axes", .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = tile_infer, .past = tile_past,
     ONE_KERNEL(tile),
 };
 

@@ -2,6 +2,7 @@
 #include "fold_bn.h"
 #include "grads.h"
 #include "normalize_kernels.h"
+#include "past.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -338,12 +339,20 @@ const struct attr_def lrn_attrs[LRN_ATTRS] = {
 };
 static const struct attr_def mvn_attrs[] = {{"axes", "axes", A_INTS, AT_POS, 0, NULL, "that the mean goes over; 0, 2, 3 if not given"}};
 
+static enum past batchnorm_past(const struct node *n, int i, int axis, int *to) { return axis == 1 ? PAST_BARRED : past_same(n, i, axis, to); }
+
+static enum past layernorm_past(const struct node *n, int i, int axis, int *to)
+{
+    const int64_t first = attr_i(n, "axis");
+    return axis >= first + (first < 0 ? n->in[0]->rank : 0) ? PAST_BARRED : past_same(n, i, axis, to);
+}
+
 #define ATTRS(table) .attrs = table, .nattrs = COUNT(table)
 const struct op op_batchnorm = {
     .onnx = "BatchNormalization", .net = "batchnorm", .net_aliases = "batch_norm|bn",
     .doc = "channels normalised by running statistics", ATTRS(batchnorm_attrs), .min_in = 5, .max_in = 5, .net_in = 1,
     .learned = {"weight", "bias", "running_mean", "running_var"},
-    .max_out = 3, .params = batchnorm_params, .infer = batchnorm_infer, .cost = normalize_cost,
+    .max_out = 3, .params = batchnorm_params, .infer = batchnorm_infer, .past = batchnorm_past, .cost = normalize_cost,
     .expand = batchnorm_expand, .simplify = batchnorm_simplify, .grad = batchnorm_grad,
     .flags = OP_STATISTICS, .in_training = batch_norm_in_training, .as_stage = batchnorm_stage,
     .kernels = batchnorm_kernels, .nkernels = BATCHNORM_KERNELS,
@@ -351,31 +360,31 @@ const struct op op_batchnorm = {
 const struct op op_layernorm = {
     .onnx = "LayerNormalization", .net = "layernorm", .net_aliases = "layer_norm",
     .doc = "each item normalised over its last axes", ATTRS(layernorm_attrs), .min_in = 2, .max_in = 3, .net_in = 1,
-    .learned = {"weight", "bias"}, .max_out = 3, .params = layernorm_params, .infer = layernorm_infer, .grad = layernorm_grad, .cost = normalize_cost,
+    .learned = {"weight", "bias"}, .max_out = 3, .params = layernorm_params, .infer = layernorm_infer, .past = layernorm_past, .grad = layernorm_grad, .cost = normalize_cost,
     .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_rmsnorm = {
     .onnx = "RMSNormalization", .net = "rmsnorm", .net_aliases = "rms_norm",
     .doc = "each item divided by its root mean square", ATTRS(rmsnorm_attrs), .min_in = 2, .max_in = 2, .net_in = 1,
-    .learned = {"weight"}, .max_out = 1, .params = layernorm_params, .infer = layernorm_infer, .grad = layernorm_grad, .cost = normalize_cost,
+    .learned = {"weight"}, .max_out = 1, .params = layernorm_params, .infer = layernorm_infer, .past = layernorm_past, .grad = layernorm_grad, .cost = normalize_cost,
     .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_instancenorm = {
     .onnx = "InstanceNormalization", .net = "instancenorm", .net_aliases = "instance_norm",
     .doc = "each channel of each item normalised", ATTRS(instancenorm_attrs), .min_in = 3, .max_in = 3, .net_in = 1,
-    .learned = {"weight", "bias"}, .max_out = 1, .params = per_channel_params, .infer = groupnorm_infer, .grad = groupnorm_grad, .cost = normalize_cost,
+    .learned = {"weight", "bias"}, .max_out = 1, .params = per_channel_params, .infer = groupnorm_infer, .past = past_batch, .grad = groupnorm_grad, .cost = normalize_cost,
     .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_groupnorm = {
     .onnx = "GroupNormalization", .net = "groupnorm", .net_aliases = "group_norm",
     .doc = "groups of channels of each item normalised", ATTRS(groupnorm_attrs), .min_in = 3, .max_in = 3, .net_in = 1,
-    .learned = {"weight", "bias"}, .max_out = 1, .params = per_channel_params, .infer = groupnorm_infer, .grad = groupnorm_grad, .cost = normalize_cost,
+    .learned = {"weight", "bias"}, .max_out = 1, .params = per_channel_params, .infer = groupnorm_infer, .past = past_batch, .grad = groupnorm_grad, .cost = normalize_cost,
     .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_lrn = {
     .onnx = "LRN", .net = "lrn", .net_aliases = "local_response_norm",
     .doc = "values divided by what their neighbouring channels hold (Krizhevsky et al. 2012)", ATTRS(lrn_attrs),
-    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .infer = lrn_infer, .grad = lrn_grad, .cost = normalize_cost,
+    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .infer = lrn_infer, .past = past_batch, .grad = lrn_grad, .cost = normalize_cost,
     .kernels = lrn_kernels, .nkernels = LRN_KERNELS,
 };
 const struct op op_mvn = {

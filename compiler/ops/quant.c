@@ -1,5 +1,6 @@
 /* QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear: between floats and quantised integers. */
 #include "generic.h"
+#include "past.h"
 
 #include <math.h>
 
@@ -104,15 +105,20 @@ GEOMETRY(quantize, FIELD(struct cnnc_quantize, outer, F_LONG), FIELD(struct cnnc
          FIELD_LIT(struct cnnc_quantize, scale, F_INT), FIELD_LIT(struct cnnc_quantize, saturate, F_INT),
          FIELD_LIT(struct cnnc_quantize, precision, F_INT), FIELD(struct cnnc_quantize, low, F_DOUBLE),
          FIELD(struct cnnc_quantize, high, F_DOUBLE));
+static enum past quantize_past(const struct node *n, int i, int axis, int *to)
+{
+    const int64_t a = attr_i(n, "axis");
+    return tensor_count(n->in[1]) == 1 || (axis != a + (a < 0 ? n->in[0]->rank : 0) && !attr_i(n, "block_size")) ? past_same(n, i, axis, to) : PAST_BARRED;
+}
 static const struct kernel quantize_kernels[] = {KERNEL(quantize, "quant.h", quantize, quantize_fill)};
 static const struct kernel dequantize_kernels[] = {KERNEL(dequantize, "quant.h", quantize, quantize_fill)};
 const struct op op_quantize_linear = {
     .onnx = "QuantizeLinear", .net = "quantize", .flags = OP_QUANTIZES, .doc = "x / scale + zero point, rounded to integers", .attrs = quantize_attrs, .nattrs = 5,
-    .min_in = 2, .max_in = 3, .net_in = 3, .max_out = 1, .infer = quantize_infer, .kernels = quantize_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 3, .net_in = 3, .max_out = 1, .infer = quantize_infer, .past = quantize_past, .kernels = quantize_kernels, .nkernels = 1,
 };
 const struct op op_dequantize_linear = {
     .onnx = "DequantizeLinear", .net = "dequantize", .flags = OP_DEQUANTIZES, .doc = "(x - zero point) * scale", .attrs = quantize_attrs, .nattrs = 3,
-    .min_in = 2, .max_in = 3, .net_in = 3, .max_out = 1, .infer = quantize_infer, .kernels = dequantize_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 3, .net_in = 3, .max_out = 1, .infer = quantize_infer, .past = quantize_past, .kernels = dequantize_kernels, .nkernels = 1,
 };
 
 /* ---- DynamicQuantizeLinear -------------------------------------------------------------------------------------- */

@@ -223,20 +223,39 @@ static bool reduce_simplify(struct graph *g, struct node *n)
     return true;
 }
 
-#define REDUCE(symbol, onnx_, net_, doc_)                                                                              \
+/* Along an axis that is reduced, `with` changes nothing (a mean divides by the size, too). */
+static enum past reduced_past(const struct node *n, int i, int axis, int *to, enum past with)
+{
+    const unsigned axes = reduced_axes(n);
+    if (i != 0)
+        return PAST_BARRED;
+    if (axes >> axis & 1)
+        return n->op->max_in == 1 && attr_i(n, "select_last_index") ? PAST_BARRED : with;
+    *to = axis - (attr_i(n, "keepdims") ? 0 : __builtin_popcount(axes & ((1u << axis) - 1)));
+    return PAST_APART;
+}
+#define REDUCED_PAST(name, with)                                                                                       \
+    static enum past name(const struct node *n, int i, int axis, int *to) { return reduced_past(n, i, axis, to, with); }
+REDUCED_PAST(barred, PAST_BARRED)
+REDUCED_PAST(zero, PAST_ZERO)
+REDUCED_PAST(one, PAST_ONE)
+REDUCED_PAST(lowest, PAST_LOWEST)
+REDUCED_PAST(highest, PAST_HIGHEST)
+
+#define REDUCE(symbol, onnx_, net_, doc_, past_)                                                                              \
     const struct op symbol = {.onnx = onnx_, .net = net_, .doc = doc_, .attrs = reduce_attrs, .nattrs = COUNT(reduce_attrs), \
-        .min_in = 1, .max_in = 2, .net_in = 1, .max_out = 1, .params = reduce_params, .grad = reduce_grad, .infer = reduce_infer,            \
+        .min_in = 1, .max_in = 2, .net_in = 1, .max_out = 1, .params = reduce_params, .grad = reduce_grad, .infer = reduce_infer, .past = past_, \
         .cost = reduce_cost, .simplify = reduce_simplify, .kernels = reduce_kernels, .nkernels = 1}
-REDUCE(op_reduce_sum, "ReduceSum", "reduce_sum", "sum over axes");
-REDUCE(op_reduce_mean, "ReduceMean", "reduce_mean", "mean over axes");
-REDUCE(op_reduce_max, "ReduceMax", "reduce_max", "largest over axes");
-REDUCE(op_reduce_min, "ReduceMin", "reduce_min", "smallest over axes");
-REDUCE(op_reduce_prod, "ReduceProd", "reduce_prod", "product over axes");
-REDUCE(op_reduce_l1, "ReduceL1", "reduce_l1", "sum of magnitudes over axes");
-REDUCE(op_reduce_l2, "ReduceL2", "reduce_l2", "Euclidean length over axes");
-REDUCE(op_reduce_sum_square, "ReduceSumSquare", "reduce_sum_square", "sum of squares over axes");
-REDUCE(op_reduce_log_sum, "ReduceLogSum", "reduce_log_sum", "logarithm of the sum over axes");
-REDUCE(op_reduce_log_sum_exp, "ReduceLogSumExp", "reduce_log_sum_exp", "logarithm of the sum of exponentials over axes");
+REDUCE(op_reduce_sum, "ReduceSum", "reduce_sum", "sum over axes", zero);
+REDUCE(op_reduce_mean, "ReduceMean", "reduce_mean", "mean over axes", barred);
+REDUCE(op_reduce_max, "ReduceMax", "reduce_max", "largest over axes", lowest);
+REDUCE(op_reduce_min, "ReduceMin", "reduce_min", "smallest over axes", highest);
+REDUCE(op_reduce_prod, "ReduceProd", "reduce_prod", "product over axes", one);
+REDUCE(op_reduce_l1, "ReduceL1", "reduce_l1", "sum of magnitudes over axes", zero);
+REDUCE(op_reduce_l2, "ReduceL2", "reduce_l2", "Euclidean length over axes", zero);
+REDUCE(op_reduce_sum_square, "ReduceSumSquare", "reduce_sum_square", "sum of squares over axes", zero);
+REDUCE(op_reduce_log_sum, "ReduceLogSum", "reduce_log_sum", "logarithm of the sum over axes", zero);
+REDUCE(op_reduce_log_sum_exp, "ReduceLogSumExp", "reduce_log_sum_exp", "logarithm of the sum of exponentials over axes", lowest);
 
 /* ---- ArgMax, ArgMin --------------------------------------------------------------------------------------------- */
 
@@ -267,12 +286,12 @@ static bool arg_infer(struct graph *g, struct node *n)
     return true;
 }
 
-#define ARG(symbol, onnx_, net_, doc_)                                                                                 \
+#define ARG(symbol, onnx_, net_, doc_, past_)                                                                                 \
     const struct op symbol = {.onnx = onnx_, .net = net_, .doc = doc_, .attrs = arg_attrs, .nattrs = COUNT(arg_attrs),  \
-        .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .params = arg_params, .infer = arg_infer, .cost = reduce_cost, \
+        .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .params = arg_params, .infer = arg_infer, .past = past_, .cost = reduce_cost, \
         .kernels = reduce_kernels, .nkernels = 1}
-ARG(op_arg_max, "ArgMax", "argmax", "position of the largest value along an axis");
-ARG(op_arg_min, "ArgMin", "argmin", "position of the smallest value along an axis");
+ARG(op_arg_max, "ArgMax", "argmax", "position of the largest value along an axis", lowest);
+ARG(op_arg_min, "ArgMin", "argmin", "position of the smallest value along an axis", highest);
 
 /* ---- CumSum, CumProd -------------------------------------------------------------------------------------------- */
 
@@ -337,8 +356,14 @@ GEOMETRY(scan, FIELD(struct cnnc_scan, outer, F_LONG), FIELD(struct cnnc_scan, a
          FIELD_LIT(struct cnnc_scan, exclusive, F_INT), FIELD_LIT(struct cnnc_scan, reverse, F_INT));
 static const struct kernel scan_kernels[] = {
     {.part = "reduce.h", .geometry = &scan_geometry, .fill = scan_fill, .name_of = scan_name, .run = scan_run}};
+static enum past scan_past(const struct node *n, int i, int axis, int *to)
+{
+    *to = axis;
+    return i != 0 ? PAST_BARRED : axis != scan_axis(n) || !attr_i(n, "reverse") ? PAST_APART : scan_is_sum(n) ? PAST_ZERO : PAST_ONE;
+}
+
 #define SCAN(symbol, onnx_, doc_)                                                                                      \
     const struct op symbol = {.onnx = onnx_, .doc = doc_, .attrs = scan_attrs, .nattrs = 2, .min_in = 2, .max_in = 2,   \
-        .max_out = 1, .infer = scan_infer, .kernels = scan_kernels, .nkernels = 1}
+        .max_out = 1, .infer = scan_infer, .past = scan_past, .kernels = scan_kernels, .nkernels = 1}
 SCAN(op_cum_sum, "CumSum", "running sums along an axis");
 SCAN(op_cum_prod, "CumProd", "running products along an axis");

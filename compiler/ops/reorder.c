@@ -6,6 +6,7 @@
 
 #include "../../runtime/copy_types.h"
 #include "../../runtime/reorder_types.h"
+#include "past.h"
 
 static bool has_halo(const struct tensor *t)
 {
@@ -103,5 +104,5 @@ static const struct kernel kernels[] = {
 
 const struct op op_reorder = {
     .onnx = "Reorder", .doc = "another memory layout", .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL | OP_REORDERS,
-    .infer = infer_same_as_input, .kernels = kernels, .nkernels = COUNT(kernels),
+    .infer = infer_same_as_input, .past = past_same, .kernels = kernels, .nkernels = COUNT(kernels),
 };

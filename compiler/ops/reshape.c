@@ -1,6 +1,7 @@
 /* Operators that change a shape and leave the elements as they lie, and those that tell a shape. */
 #include "generic.h"
 #include "grads.h"
+#include "past.h"
 #include "rearrange.h"
 
 #include "../../runtime/copy.h"
@@ -98,7 +99,7 @@ static bool reshape_infer(struct graph *g, struct node *n)
 
 const struct op op_reshape = {
     .onnx = "Reshape", .net = "reshape", .doc = "the same elements under another shape", .attrs = reshape_attrs,
-    .nattrs = COUNT(reshape_attrs), .min_in = 2, .max_in = 2, .net_in = 1, .params = reshape_params, .infer = reshape_infer, VIEW,
+    .nattrs = COUNT(reshape_attrs), .min_in = 2, .max_in = 2, .net_in = 1, .params = reshape_params, .infer = reshape_infer, .past = past_view, VIEW,
 };
 
 /* ---- Flatten ---------------------------------------------------------------------------------------------------- */
@@ -118,7 +119,7 @@ static bool flatten_infer(struct graph *g, struct node *n)
 
 const struct op op_flatten = {
     .onnx = "Flatten", .net = "flatten", .doc = "a tensor as a matrix: one row for each element of the batch",
-    .attrs = flatten_attrs, .nattrs = 1, .min_in = 1, .max_in = 1, .net_in = 1, .infer = flatten_infer, VIEW,
+    .attrs = flatten_attrs, .nattrs = 1, .min_in = 1, .max_in = 1, .net_in = 1, .infer = flatten_infer, .past = past_view, VIEW,
 };
 
 /* ---- Squeeze, Unsqueeze ----------------------------------------------------------------------------------------- */
@@ -163,10 +164,8 @@ static bool squeeze_infer(struct graph *g, struct node *n)
     for (int i = 0; i < x->rank; i++) {
         if (!all && chosen[i] && x->dim[i] != 1)
             return node_error(g, n, "axis %d of %s is not 1", i, shape_text(x, text));
-        if (all ? x->dim[i] != 1 : !chosen[i]) {
-            n->out[0]->extent[r] = x->extent[i];
+        if (all ? x->dim[i] != 1 : !chosen[i])
             dim[r++] = x->dim[i];
-        }
     }
     return view_as(g, n, r, dim);
 }
@@ -182,19 +181,39 @@ static bool unsqueeze_infer(struct graph *g, struct node *n)
     if (!read_axes(g, n, rank, chosen))
         return false;
     for (int i = 0, k = 0; i < rank; i++) {
-        n->out[0]->extent[i] = chosen[i] ? NULL : x->extent[k];
         dim[i] = chosen[i] ? 1 : x->dim[k++];
     }
     return view_as(g, n, rank, dim);
 }
 
+/* The axes that are neither taken away nor new keep their order. */
+static enum past squeeze_past(const struct node *n, int i, int axis, int *to)
+{
+    const bool less = n->op->min_in == 1;
+    const int rank = less ? n->in[0]->rank : n->out[0]->rank;
+    int64_t v[MAX_RANK] = {0};
+    int count = 0, rest = 0;
+    unsigned chosen = 0;
+    if (i != 0 || !input(n, 1) || !tensor_ints(n->in[1], v, MAX_RANK, &count))
+        return i != 0 ? PAST_BARRED : past_view(n, i, axis, to);
+    for (int k = 0; k < count; k++)
+        chosen |= 1u << (v[k] + (v[k] < 0 ? rank : 0));
+    for (int k = 0; k < rank; k++)
+        if (!(chosen >> k & 1)) {
+            if (less ? k == axis : rest == axis)
+                *to = less ? rest : k;
+            rest++;
+        }
+    return *to < 0 ? PAST_BARRED : PAST_APART;
+}
+
 const struct op op_squeeze = {
     .onnx = "Squeeze", .net = "squeeze", .doc = "without axes of size 1", .attrs = axes_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = 2, .net_in = 1, .params = axes_params, .infer = squeeze_infer, VIEW,
+    .min_in = 1, .max_in = 2, .net_in = 1, .params = axes_params, .infer = squeeze_infer, .past = squeeze_past, VIEW,
 };
 const struct op op_unsqueeze = {
     .onnx = "Unsqueeze", .net = "unsqueeze", .doc = "with further axes of size 1", .attrs = axes_attrs, .nattrs = 1,
-    .min_in = 2, .max_in = 2, .net_in = 1, .params = axes_params, .infer = unsqueeze_infer, VIEW,
+    .min_in = 2, .max_in = 2, .net_in = 1, .params = axes_params, .infer = unsqueeze_infer, .past = squeeze_past, VIEW,
 };
 
 /* ---- Shape, Size ------------------------------------------------------------------------------------------------ */
@@ -227,9 +246,6 @@ static bool shape_infer(struct graph *g, struct node *n)
     int64_t count = shape_values(n, v);
     tensor_set_shape(n->out[0], n->op->nattrs ? 1 : 0, &count);
     n->out[0]->dtype = DT_I64;
-    for (int i = 0; i < n->in[0]->rank; i++)
-        if (n->in[0]->extent[i])
-            return node_error(g, n, "the size of axis %d depends on the data: its shape is not known when compiling", i);
     set_known(g, n->out[0], v);
     return true;
 }

@@ -1,6 +1,7 @@
 /* Resize and Upsample. */
 #include "generic.h"
 #include "grads.h"
+#include "past.h"
 
 #include <math.h>
 
@@ -244,7 +245,7 @@ struct node *resize_quantize(struct graph *g, struct node *n, const struct quant
 const struct op op_resize = {
     .onnx = "Resize", .net = "resize", .net_aliases = "upsample", .doc = "planes of another size", .attrs = resize_attrs,
     .nattrs = COUNT(resize_attrs), .min_in = 1, .max_in = 4, .net_in = 1, .max_out = 1, .params = resize_params,
-    .infer = resize_infer, .grad = resize_grad, .quantize = resize_quantize, .cost = resize_cost, .kernels = resize_kernels, .nkernels = 1,
+    .infer = resize_infer, .past = past_batch, .grad = resize_grad, .quantize = resize_quantize, .cost = resize_cost, .kernels = resize_kernels, .nkernels = 1,
 };
 
 /* ---- Upsample: Resize of opset 9 -------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* Operators that read images at places that need not be pixels. */
 #include "generic.h"
+#include "past.h"
 
 #include "../../runtime/sample.h"
 #include "shared.h"
@@ -133,9 +134,15 @@ GEOMETRY(roi_align, FIELD(struct cnnc_roi_align, n, F_LONG), FIELD(struct cnnc_r
          FIELD(struct cnnc_roi_align, shift, F_DOUBLE), FIELD_LIT(struct cnnc_roi_align, max, F_INT),
          FIELD_LIT(struct cnnc_roi_align, dtype, F_INT));
 static const struct kernel roi_align_kernels[] = {KERNEL(roi_align, "sample.h", roi_align, roi_align_fill)};
+static enum past roi_past(const struct node *n, int i, int axis, int *to)
+{
+    (void)n;
+    *to = axis;
+    return i > 0 && axis == 0 ? PAST_APART : PAST_BARRED;
+}
 const struct op op_roi_align = {
     .onnx = "RoiAlign", .doc = "regions of an image, each at one size", .attrs = roi_align_attrs, .nattrs = 6, .min_in = 3,
-    .max_in = 3, .max_out = 1, .infer = roi_align_infer, .kernels = roi_align_kernels, .nkernels = 1,
+    .max_in = 3, .max_out = 1, .infer = roi_align_infer, .past = roi_past, .kernels = roi_align_kernels, .nkernels = 1,
 };
 
 static const struct attr_def roi_pool_attrs[] = {

@@ -25,24 +25,6 @@ static bool check_arity(struct graph *g, struct node *n)
     return true;
 }
 
-/* Past the size that depends on the data lies nothing of meaning: an operator that does not tell the size of its result has
- * taken that in. */
-static bool extents_kept(struct graph *g, struct node *n)
-{
-    int unknown = -1;
-    for (int i = 0; i < n->nin; i++)
-        for (int k = 0; n->in[i] && k < n->in[i]->rank; k++)
-            unknown = n->in[i]->extent[k] ? i : unknown;
-    for (int i = 0; i < n->nout; i++)
-        for (int k = 0; n->out[i] && k < n->out[i]->rank; k++)
-            if (n->out[i]->extent[k])
-                return true;
-    if (unknown < 0 || n->op->flags & OP_CONTROL)
-        return true;
-    return node_error(g, n, "the size of input %d ('%s') depends on the data, which is not supported here", unknown,
-                      n->in[unknown]->name);
-}
-
 /* Kernels count elements, and what belongs to an axis, in int. */
 static bool check_size(struct graph *g, const struct node *n, const struct tensor *t, bool result)
 {
@@ -71,7 +53,7 @@ bool infer_node(struct graph *g, struct node *n)
     for (int i = 0; i < n->nout; i++)
         if (n->out[i] && !check_size(g, n, n->out[i], true))
             return false;
-    if (!extents_kept(g, n))
+    if (!take_extents(g, n))
         return false;
     fold_small(g, n);
     return true;
