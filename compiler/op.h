@@ -186,6 +186,9 @@ struct op {
     /* simplify, for inference only: puts fewer or cheaper nodes in the place of this one, or takes a neighbour's work into itself
      * (a border into a convolution's padding, a factor into its weights). True if the graph changed. */
     bool (*simplify)(struct graph *g, struct node *n);
+    /* n, whose operands (input 0; all, where there may be any number) are transposed by `perm`, is made to read them as they were before: its
+     * attributes follow, and the outputs are then to be transposed by to[], of the rank that is returned; 0: it cannot, nothing is changed. */
+    int (*untranspose)(struct graph *g, struct node *n, const int64_t *perm, int64_t to[MAX_RANK]);
     /* Each channel of the result is a product with a part of the weights (input 1) plus a bias (input 2, may be absent): which axis of the
      * weights counts the channels (of one of *groups groups). False: not so with these attributes. */
     bool (*channel_axis)(const struct node *n, int *axis, int64_t *groups);

@@ -113,7 +113,7 @@ static const struct kernel concat_kernels[] = {
 };
 const struct op op_concat = {
     .onnx = "Concat", .net = "concat", .doc = "tensors joined along an axis", .attrs = concat_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .flags = OP_MOVES, .params = concat_params, .infer = concat_infer, .past = concat_past, .grad = concat_grad, .simplify = concat_simplify,
+    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .flags = OP_MOVES, .params = concat_params, .infer = concat_infer, .untranspose = untranspose_axis, .past = concat_past, .grad = concat_grad, .simplify = concat_simplify,
     .kernels = concat_kernels, .nkernels = COUNT(concat_kernels),
 };
 
@@ -194,7 +194,7 @@ static const struct kernel split_kernels[] = {KERNEL(split_parts, "move.h", conc
 const struct op op_split = {
     .onnx = "Split", .net = "split", .doc = "a tensor cut into parts along an axis", .attrs = split_attrs,
     .nattrs = COUNT(split_attrs), .min_in = 1, .max_in = 2, .net_in = 1, .max_out = CNNC_MOVE_PARTS, .flags = OP_VARIADIC_OUT | OP_MOVES,
-    .grad = split_grad, .params = split_params, .infer = split_infer, .past = concat_past, .kernels = split_kernels, .nkernels = 1,
+    .grad = split_grad, .params = split_params, .infer = split_infer, .untranspose = untranspose_axis, .past = concat_past, .kernels = split_kernels, .nkernels = 1,
 };
 
 /* ---- Pad, CenterCropPad ----------------------------------------------------------------------------------------- */
@@ -349,10 +349,28 @@ static enum past pad_past(const struct node *n, int i, int axis, int *to)
     return pad_widths(n, before, after) && !before[axis] && !after[axis] ? past_same(n, i, axis, to) : PAST_BARRED;
 }
 
+/* The widths of all axes, each at its axis before the transpose. */
+static int pad_untranspose(struct graph *g, struct node *n, const int64_t *perm, int64_t to[MAX_RANK])
+{
+    const int rank = n->in[0]->rank;
+    int64_t before[MAX_RANK], after[MAX_RANK], pads[2 * MAX_RANK];
+    if (!pad_widths(n, before, after))
+        return 0;
+    for (int i = 0; i < rank; i++) {
+        pads[perm[i]] = before[i];
+        pads[rank + perm[i]] = after[i];
+    }
+    node_set_input(g, n, 1, tensor_i64(g, unique_name(g, n->name), 2 * rank, pads));
+    if (input(n, 3))
+        node_set_input(g, n, 3, NULL);
+    memcpy(to, perm, sizeof *to * (size_t)rank);
+    return rank;
+}
+
 static const struct kernel pad_kernels[] = {KERNEL(pad, "move.h", pad, pad_fill)};
 const struct op op_pad = {
     .onnx = "Pad", .net = "pad", .doc = "a border around each plane", .attrs = pad_attrs, .nattrs = COUNT(pad_attrs),
-    .min_in = 2, .max_in = 4, .net_in = 1, .max_out = 1, .params = pad_params, .infer = pad_infer, .past = pad_past, .grad = pad_grad, .simplify = pad_simplify,
+    .min_in = 2, .max_in = 4, .net_in = 1, .max_out = 1, .params = pad_params, .infer = pad_infer, .untranspose = pad_untranspose, .past = pad_past, .grad = pad_grad, .simplify = pad_simplify,
     .kernels = pad_kernels,
     .nkernels = 1,
 };

@@ -250,6 +250,23 @@ static void slice_fill(const struct node *n, void *geometry, const struct target
     pattern_fill(n, &p, geometry);
 }
 STRIDED(slice);
+static int slice_untranspose(struct graph *g, struct node *n, const int64_t *perm, int64_t to[MAX_RANK])
+{
+    const int rank = n->in[0]->rank;
+    int64_t axes[MAX_RANK];
+    int count = (int)tensor_count(n->in[1]);
+    for (int i = 0; i < count; i++)
+        axes[i] = i;
+    if ((input(n, 3) && !tensor_ints(n->in[3], axes, MAX_RANK, &count)) || count > rank)
+        return 0;
+    for (int i = 0; i < count; i++)
+        axes[i] = perm[axes[i] + (axes[i] < 0 ? rank : 0)];
+    while (n->nin < 4)
+        node_input(g, n, NULL);
+    node_set_input(g, n, 3, tensor_i64(g, unique_name(g, n->name), count, axes));
+    memcpy(to, perm, sizeof *to * (size_t)rank);
+    return rank;
+}
 /* A whole axis, or a part of it of which the front end has said how much is used. */
 static enum past slice_past(const struct node *n, int i, int axis, int *to)
 {
@@ -262,7 +279,7 @@ static enum past slice_past(const struct node *n, int i, int axis, int *to)
 }
 const struct op op_slice = {
     .onnx = "Slice", .net = "slice", .doc = "a part of a tensor", .attrs = slice_attrs, .nattrs = COUNT(slice_attrs),
-    .min_in = 3, .max_in = 5, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = slice_grad, .params = slice_params, .infer = slice_infer, .past = slice_past, .simplify = slice_simplify,
+    .min_in = 3, .max_in = 5, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = slice_grad, .params = slice_params, .infer = slice_infer, .untranspose = slice_untranspose, .past = slice_past, .simplify = slice_simplify,
     ONE_KERNEL(slice),
 };
 

@@ -15,6 +15,15 @@ static bool is_dynamic(const struct tensor *t)
     return false;
 }
 
+int untranspose_axis(struct graph *g, struct node *n, const int64_t *perm, int64_t to[MAX_RANK])
+{
+    const int rank = n->in[0]->rank;
+    const int64_t axis = attr_i(n, "axis");
+    set_attr_i(g, n, "axis", perm[axis + (axis < 0 ? rank : 0)]);
+    memcpy(to, perm, sizeof *to * (size_t)rank);
+    return rank;
+}
+
 static bool is_view(const struct node *n) { return n && n->op->flags & OP_VIEW; }
 
 /* A view of x with y's shape, in the place of n, which made y. */

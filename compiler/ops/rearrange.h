@@ -11,4 +11,7 @@ bool view_simplify(struct graph *g, struct node *n);
 bool gemm_simplify(struct graph *g, struct node *n);
 bool concat_simplify(struct graph *g, struct node *n);
 
+/* struct op, untranspose, where the only axis is an attribute `axis`. */
+int untranspose_axis(struct graph *g, struct node *n, const int64_t *perm, int64_t to[MAX_RANK]);
+
 #endif

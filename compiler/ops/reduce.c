@@ -242,9 +242,35 @@ REDUCED_PAST(one, PAST_ONE)
 REDUCED_PAST(lowest, PAST_LOWEST)
 REDUCED_PAST(highest, PAST_HIGHEST)
 
+static int reduce_untranspose(struct graph *g, struct node *n, const int64_t *perm, int64_t to[MAX_RANK])
+{
+    const int rank = n->in[0]->rank;
+    const unsigned axes = reduced_axes(n);
+    const bool keep = attr_i(n, "keepdims") != 0;
+    int64_t v[MAX_RANK];
+    int count = 0, kept = 0;
+    unsigned left = 0;
+    if (!input(n, 1) || !n->in[1]->data || tensor_count(n->in[1]) == 0)
+        return 0;
+    for (int i = 0; i < rank; i++)
+        if (axes >> i & 1)
+            v[count++] = perm[i];
+        else
+            left |= 1u << perm[i];
+    for (int i = 0; i < rank; i++)
+        if (keep)
+            to[kept++] = perm[i];
+        else if (!(axes >> i & 1))
+            to[kept++] = __builtin_popcount(left & ((1u << perm[i]) - 1));
+    if (kept == 0)
+        return 0;
+    node_set_input(g, n, 1, tensor_i64(g, unique_name(g, n->name), count, v));
+    return kept;
+}
+
 #define REDUCE(symbol, onnx_, net_, doc_, past_)                                                                              \
     const struct op symbol = {.onnx = onnx_, .net = net_, .doc = doc_, .attrs = reduce_attrs, .nattrs = COUNT(reduce_attrs), \
-        .min_in = 1, .max_in = 2, .net_in = 1, .max_out = 1, .params = reduce_params, .grad = reduce_grad, .infer = reduce_infer, .past = past_, \
+        .min_in = 1, .max_in = 2, .net_in = 1, .max_out = 1, .params = reduce_params, .grad = reduce_grad, .infer = reduce_infer, .past = past_, .untranspose = reduce_untranspose, \
         .cost = reduce_cost, .simplify = reduce_simplify, .kernels = reduce_kernels, .nkernels = 1}
 REDUCE(op_reduce_sum, "ReduceSum", "reduce_sum", "sum over axes", zero);
 REDUCE(op_reduce_mean, "ReduceMean", "reduce_mean", "mean over axes", barred);

@@ -92,25 +92,61 @@ static struct tensor *before(struct graph *g, struct node *n, const struct node 
     return t;
 }
 
-/* Every operand is transposed alike, or constant: what comes out is transposed instead. */
+/* At most one axis is longer than 1: transposing it moves nothing. */
+static bool is_vector(const struct tensor *t)
+{
+    int64_t longest = 1;
+    for (int i = 0; i < t->rank; i++)
+        longest = MAX(longest, t->dim[i]);
+    return t->rank >= 0 && tensor_count(t) == longest;
+}
+
+/* It reads nothing but what is transposed, constant, or broadcast: sooner or later it takes its operands as they were before. */
+static bool may_follow(const struct node *n)
+{
+    for (int i = 0; i < n->nin && n->op->flags & OP_ELEMENTWISE; i++)
+        if (n->in[i] && !tensor_is_const(n->in[i]) && !is_vector(n->in[i]) && !(n->in[i]->def && n->in[i]->def->op->flags & OP_PERMUTES))
+            return false;
+    return n->op->flags & (OP_ELEMENTWISE | OP_PERMUTES) || n->op->untranspose;
+}
+
+/* Operand i is one that n may take as it was before a transpose; all who read that can. */
+static bool is_turned(const struct node *n, int i)
+{
+    const struct tensor *t = n->in[i];
+    if (!t->def || !(t->def->op->flags & OP_PERMUTES) || t->is_output || is_dynamic(t) || (n->op->flags & OP_ELEMENTWISE && !same_shape(t, n->out[0])))
+        return false;
+    for (int k = 0; k < t->users; k++)
+        if (t->user[k] != n && !may_follow(t->user[k]))
+            return false;
+    return true;
+}
+
+/* Every operand is transposed alike, or constant, or a vector that is broadcast: what comes out is transposed instead. */
 static bool sink(struct graph *g, struct node *n)
 {
     struct node *move = NULL;
-    struct tensor *y = n->out[0];
-    if (!(n->op->flags & OP_ELEMENTWISE) || n->nout != 1 || n->op->flags & OP_CONTROL)
+    const bool elementwise = n->op->flags & OP_ELEMENTWISE;
+    const int operands = elementwise || n->op->max_in < 0 ? n->nin : 1;
+    int64_t perm[MAX_RANK], to[MAX_RANK];
+    if (!(elementwise ? n->nout == 1 : n->op->untranspose != NULL) || n->op->flags & OP_CONTROL)
         return false;
-    for (int i = 0; i < n->nin; i++) {
-        struct node *d = n->in[i] ? n->in[i]->def : NULL;
-        if (!n->in[i] || (tensor_is_const(n->in[i]) && n->in[i]->data))
+    for (int i = 0; i < operands; i++) {
+        if (!n->in[i] || (tensor_is_const(n->in[i]) && n->in[i]->data) || (elementwise && is_vector(n->in[i]) && !same_shape(n->in[i], n->out[0]) && !is_dynamic(n->in[i])))
             continue;
-        if (!d || !(d->op->flags & OP_PERMUTES) || !only_reader(n->in[i]) || !same_shape(n->in[i], y) || (move && !same_perm(move, d)) || is_dynamic(y))
+        if (!is_turned(n, i) || (move && !same_perm(move, n->in[i]->def)))
             return false;
-        move = d;
+        move = n->in[i]->def;
     }
     if (!move)
         return false;
-    for (int i = 0; i < n->nin; i++)
-        if (n->in[i] && n->in[i]->def != NULL && n->in[i]->def->op == move->op && !tensor_is_const(n->in[i]))
+    int rank = move->in[0]->rank;
+    for (int i = 0; i < rank; i++)
+        to[i] = perm[i] = attr_at(move, "perm", i, rank - 1 - i);
+    if (!elementwise && (rank = n->op->untranspose(g, n, perm, to)) == 0)
+        return false;
+    for (int i = 0; i < operands; i++)
+        if (n->in[i] && !tensor_is_const(n->in[i]) && is_turned(n, i))
             node_set_input(g, n, i, n->in[i]->def->in[0]);
         else if (n->in[i]) {
             struct tensor *t = before(g, n, move, n->in[i]);
@@ -118,15 +154,29 @@ static bool sink(struct graph *g, struct node *n)
                 return false;
             node_set_input(g, n, i, t);
         }
-    struct node *after = node_insert_after(g, n, move->op, move->name);
-    copy_attrs(g, after, move);
-    struct tensor *t = tensor_new(g, unique_name(g, y->name), T_VALUE, y->dtype);
-    n->out[0] = t; /* y is the transpose's now */
-    t->def = n;
-    y->def = after;
-    VEC_PUSH(after->out, after->nout, y);
-    node_input(g, after, t);
-    return infer_node(g, n) && infer_node(g, after);
+    bool turned = false;
+    for (int i = 0; i < rank; i++)
+        turned |= to[i] != i;
+    for (int o = 0; o < n->nout && turned; o++) {
+        struct tensor *y = n->out[o];
+        if (!y)
+            continue;
+        struct tensor *t = n->out[o] = tensor_new(g, unique_name(g, y->name), T_VALUE, y->dtype);
+        t->def = n;
+        t->def_index = o;
+        struct node *after = node_insert_after(g, n, move->op, move->name);
+        set_attr_ints(g, after, "perm", rank, to);
+        y->def = after; /* the transpose makes y now */
+        y->def_index = 0;
+        VEC_PUSH(after->out, after->nout, y);
+        node_input(g, after, t);
+    }
+    if (!infer_node(g, n))
+        return false;
+    for (int o = 0; o < n->nout && turned; o++)
+        if (n->out[o] && !infer_node(g, n->out[o]->user[0]))
+            return false;
+    return true;
 }
 
 /* A layer whose only reader adds something made later moves down to that reader, which it can then take along. */

@@ -165,6 +165,24 @@ check("nhwc_region", "Transpose Conv Relu Conv Transpose", # the first is the us
        ("Transpose", "f", "g", TO), ("Conv", "g u", "h"), ("Transpose", "h", "y", FROM)],
       [("x", F, [nhwc(im)])], [("y", F, [nhwc(conv(inner, [[[[v]] for v in r] for r in gw3], [0.0] * 2))])],
       [W, BIAS, C("k", cs), C("u", [[[[v]] for v in r] for r in gw3])])
+# between two layers of such a model, whatever stands there: only the user's own layouts are left
+relu = lambda p: each(lambda v: max(v, 0.0), p)
+between = relu(conv(im, cw, cb))
+gw6 = numbers(2, 6)
+cells = lambda p: [[[[v]] for v in r] for r in p]
+mixed = lambda p, m: conv(p, cells(m), [0.0] * len(m))
+FRONT = [("Transpose", "x", "a", TO), ("Conv", "a w b", "c"), ("Transpose", "c", "d", FROM), ("Relu", "d", "f")]
+BACK = [("Transpose", "g", "h", TO), ("Conv", "h u", "i"), ("Transpose", "i", "y", FROM)]
+def between_layers(name, graph, nodes, result, m, constants=()):
+    check(name, f"Transpose Conv Relu {graph} Conv Transpose", FRONT + nodes + BACK, [("x", F, [nhwc(im)])], [("y", F, [nhwc(mixed(result, m))])], [W, BIAS, C("u", cells(m)), *constants])
+between_layers("nhwc_concat", "Neg Concat", [("Neg", "f", "n"), ("Concat", "f n", "g", dict(axis=3))], between + each(lambda v: -v, between), gw6)
+between_layers("nhwc_slice", "Slice", [("Slice", "f s e", "g")], [[r[1:] for r in p[:2]] for p in between], gw3, [("s", I64, [0, 0, 1, 0]), ("e", I64, [1, 2, 3, 3])])
+between_layers("nhwc_pad", "Pad", [("Pad", "f p v", "g")], [[[1.0] * 4] + [r + [1.0] for r in p] for p in between], gw3, [("p", I64, [0, 1, 0, 0, 0, 0, 1, 0]), C("v", 1.0)])
+between_layers("nhwc_split", "Split Add", [("Split", "f", "s t r", dict(axis=-1, num_outputs=3)), ("Add", "s t", "g")], [[[v + q for v, q in zip(*r)] for r in zip(between[0], between[1])]], [[2.0], [3.0]])
+between_layers("nhwc_gate", "GlobalAveragePool Sigmoid Mul", [("ReduceMean", "f m", "k"), ("Sigmoid", "k", "q"), ("Mul", "f q", "g")],
+               [each(lambda v, p=p: v * sigmoid(mean(flat(p))), p) for p in between], gw3, [("m", I64, [1, 2])])
+check("nhwc_mean", "Transpose Conv Relu GlobalAveragePool Reshape", FRONT + [("ReduceMean", "f m", "y", dict(keepdims=0))], [("x", F, [nhwc(im)])], [("y", F, [[mean(flat(p)) for p in between]])],
+      [W, BIAS, ("m", I64, [1, 2])])
 flatw = numbers(2, 50)
 check("transpose_dense", "Reshape Transpose Reshape Reshape Gemm", # the three on the weights are the compiler's
       [("Transpose", "x", "t", FROM), ("Flatten", "t", "f"), ("Gemm", "f w b", "y", dict(transB=1))], [IM],
