@@ -9,11 +9,13 @@ enum { DEEPEST = 64 };
 
 static const char *unique_in(struct scope *s, struct names *taken, const char *name)
 {
-    static char here;
     char *wish = arena_printf(s->im->arena, "%s%s", s->prefix, name), *unique = wish;
-    for (int i = 2; names_find(taken, unique); i++)
-        unique = arena_printf(s->im->arena, "%s_%d", wish, i);
-    names_set(taken, unique, &here);
+    int *wishes = names_find(taken, wish); /* how often this was wished for: a loop's rounds do so thousands of times */
+    while (names_find(taken, unique))
+        unique = arena_printf(s->im->arena, "%s_%d", wish, ++*wishes);
+    wishes = arena_alloc(s->im->arena, sizeof *wishes);
+    *wishes = 1;
+    names_set(taken, unique, wishes);
     return unique;
 }
 
