@@ -65,13 +65,14 @@ static void describe(struct measured *m)
             n->op->cost(n, &c);
         s->n = n;
         s->kernel = kernel_name(&m->arena, n, n->kernel);
-        s->flops = 2.0 * (double)c.macs + (double)c.flops;
-        s->arithmetic = 2.0 * (double)c.macs * (n->kernel->arithmetic > 0 ? n->kernel->arithmetic : 1) + (double)c.flops;
+        const double times = n->samples ? n->samples : 1;
+        s->flops = times * (2.0 * (double)c.macs + (double)c.flops);
+        s->arithmetic = times * (2.0 * (double)c.macs * (n->kernel->arithmetic > 0 ? n->kernel->arithmetic : 1) + (double)c.flops);
         m->flops += s->flops;
         for (int k = 0; k < n->nin + n->nout; k++) {
             const struct tensor *t = k < n->nin ? n->in[k] : n->out[k - n->nin];
             if (t)
-                *(is_weight(t) ? &s->weights : &s->activations) += (double)tensor_count(t) * (double)dtype_size(t->dtype);
+                *(is_weight(t) ? &s->weights : &s->activations) += (is_weight(t) ? 1 : times) * (double)tensor_count(t) * (double)dtype_size(t->dtype);
         }
     }
 }

@@ -69,6 +69,7 @@ struct tensor {
     struct layout layout;
     struct tensor *base; /* lives inside this tensor's memory: the same elements under another shape ... */
     bool slice;          /* ... or some of its channels, with its strides and halo, from ... */
+    bool sample;         /* ... or one of its samples: the one at hand of the run */
     int64_t base_block;  /* ... this channel block on (plain layout: channel) */
     int64_t offset;      /* planned: bytes from the start of the arena (or of the weights) to the storage; -1: none */
     int64_t bytes;       /* of the storage, halo and padding included */
@@ -139,6 +140,7 @@ struct node {
     bool slices;             /* runs nothing: its inputs lie inside its output */
     bool again;              /* computes a second time what would have to be kept otherwise (recompute.c) */
     bool folded;             /* computed by the compiler: constants only */
+    int samples;             /* in the loop over a batch's samples (passes/samples.c): their number; otherwise 0 */
     int step;                /* position in the schedule */
     int64_t scratch_bytes, scratch_offset; /* what its kernel needs beside its tensors, of each thread; the first one's lies in the arena */
 };
@@ -176,6 +178,8 @@ struct graph {
     bool quantized; /* pass quantize has run */
     uint64_t seed;
     int steps;             /* of the schedule */
+    int loop_steps;        /* the first of them run once for each sample of a batch ... */
+    int samples;           /* ... of so many */
     struct reference *reference; /* --selftest: what layers must result in (passes/reference.h); heap memory */
     int references;
     void **reference_input; /* one for each input: its elements, or NULL where a formula gives them */

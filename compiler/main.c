@@ -28,6 +28,7 @@ static const struct pass passes[] = {
     {"fuse", pass_fuse, "activations, additions and pools join the layer before", false},
     {"select", pass_select, "a kernel and a layout for every layer", false},
     {"layout", pass_layout, "the conversions that remain", false},
+    {"samples", pass_samples, "of a batch, the first layers run sample by sample", true},
     {"schedule", pass_schedule, "the order of the run", false},
     {"plan", pass_plan, "places in the arena and among the weights", false},
 };

@@ -50,7 +50,8 @@ enum op_flags {
     OP_STATISTICS = 1 << 21,      /* inputs 3 and 4 are the running mean and variance of input 0's channels */
     OP_LOSS = 1 << 22,            /* a loss and its gradient: behind it lies what training computes backwards */
     OP_PROBABILITIES = 1 << 23,   /* makes probabilities of logits, along its axis: cross entropy takes the logits */
-    OP_PROBABILITY = 1 << 24      /* makes a probability of each logit: binary cross entropy takes the logits */
+    OP_PROBABILITY = 1 << 24,     /* makes a probability of each logit: binary cross entropy takes the logits */
+    OP_SAMPLEWISE = 1 << 25       /* sample i (place i on axis 0) of output 0 is made of the operands' sample i and of constants */
 };
 
 /* A quantised tensor: real value = (q - zero) * scale. As an operand q is NULL where that is a float. As the result wanted: q is NULL, scale
@@ -236,6 +237,7 @@ struct extent5 {
 };
 struct extent5 extent5(const struct tensor *t);
 struct cnnc_view view_of(const struct tensor *t);
+bool is_stage_operand(const struct node *n, int i); /* does a stage of the epilogue read input i? */
 /* Copies the epilogue of n into e; view of the first ADD / MUL operand into *add when there is one. */
 void fill_epilogue(const struct node *n, struct cnnc_epilogue *e, struct cnnc_view *add);
 /* Window geometry shared by conv and pool: output size of one axis, padding resolved. axis counts spatial axes. */

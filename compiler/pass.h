@@ -68,6 +68,7 @@ pass_fn pass_quantize;     /* what stands between DequantizeLinear and QuantizeL
 pass_fn pass_fuse;         /* activations, adds and pools become epilogues */
 pass_fn pass_select;       /* a kernel, and with it a layout, for every node */
 pass_fn pass_layout;       /* the conversions that remain become nodes; halos; concat in place */
+pass_fn pass_samples;      /* the first layers of a batch run sample by sample */
 pass_fn pass_schedule;     /* constants leave the run, nodes get their step */
 pass_fn pass_plan;         /* every tensor gets its place in the arena or among the weights */
 

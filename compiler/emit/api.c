@@ -132,8 +132,9 @@ void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f)
             "    const void *level;     /* the code for this processor, if there is a choice */\n"
             "    uint64_t *profile;     /* compiled with -DCNNC_PROFILE: each run adds the time of step i (nanoseconds) to profile[i], unless NULL */\n"
             "    size_t step;\n"
+            "%s"
             "} %s_ctx;\n\n",
-            n, n);
+            n, e->g->loop_steps ? "    ptrdiff_t sample; /* of the batch: the one at hand */\n" : "", n);
     fprintf(f, "extern const struct cnnc_io %s_inputs[%s%s], ", n, e->g->inputs ? u : "1", e->g->inputs ? "_INPUTS" : "");
     fprintf(f, "%s_outputs[%s_OUTPUTS];\n\n", n, u); /* C has no arrays of none: an input that is not there */
     fprintf(f,

@@ -205,6 +205,15 @@ static const struct tensor *root_of(const struct tensor *t, int64_t *elements)
     return t;
 }
 
+/* Of a loop over samples: how many bytes further the next one's storage of t begins; 0: the same memory. */
+static int64_t sample_stride(const struct tensor *t)
+{
+    bool sample = false;
+    for (; t->base; t = t->base)
+        sample |= t->sample;
+    return sample ? tensor_elements_stored(t) / t->dim[0] * (int64_t)dtype_size(t->dtype) : 0;
+}
+
 /* Elements between the start of a tensor's storage and its first element: the halo before it. */
 static int64_t origin(const struct tensor *t)
 {
@@ -260,6 +269,8 @@ void print_operand(struct emitter *e, struct strbuf *b, const struct tensor *t)
     } else {
         sb_addf(b, "ctx->arena + %lld", (long long)(root->offset + bytes));
     }
+    if (sample_stride(t))
+        sb_addf(b, " + ctx->sample * %lld", (long long)sample_stride(t));
 }
 
 void print_operands(struct emitter *e, const struct node *n)
@@ -297,6 +308,8 @@ void print_comment(struct emitter *e, const struct node *n)
     sb_addf(b, "\n/* %s: %s", n->name, n->op->net ? n->op->net : n->op->onnx);
     if (n->fused)
         sb_addf(b, ", with %s", n->fused);
+    if (n->samples)
+        sb_add(b, ", of one sample");
     if (n->span.source) {
         long line, column;
         source_position(n->span.source, n->span.first, &line, &column);

@@ -61,6 +61,13 @@ static double tolerance(const struct graph *g, const struct reference *r)
     return r->dtype == DT_F32 ? (1e-3 + half_tolerance(g)) * r->range + 1e-6 : 1;
 }
 
+/* The step behind which all of n's results can be looked at; -1: none. A loop over samples leaves what it hands on. */
+static int check_step(const struct graph *g, const struct node *n)
+{
+    const bool all_samples = n->slices && !n->samples && n->in[0]->sample;
+    return all_samples ? g->loop_steps - 1 : n->samples ? -1 : n->step;
+}
+
 static void print_check(struct emitter *e, FILE *f, const struct node *n, const struct tensor *t, const struct reference *r)
 {
     char a[32];
@@ -77,7 +84,7 @@ static void print_check(struct emitter *e, FILE *f, const struct node *n, const 
         x = extent5(t);
         v = view_of(t);
     }
-    fprintf(f, "    {\"%s\", %d, %d, %" PRId64 ", %d, %d, {%d, %d, %d, %d, %d}, {%td, %td, %td, %td}, ", c_string(&e->arena, n->name), n->step, where, bytes,
+    fprintf(f, "    {\"%s\", %d, %d, %" PRId64 ", %d, %d, {%d, %d, %d, %d, %d}, {%td, %td, %td, %td}, ", c_string(&e->arena, n->name), check_step(e->g, n), where, bytes,
             t->dtype, MAX(l->block, 1), x.n, x.c, x.d, x.h, x.w, v.n, v.c, v.d, v.h);
     fprintf(f, "%s, ", double_text(r->sum, a));
     fprintf(f, "%s, {", double_text(tolerance(e->g, r), a));
@@ -100,7 +107,7 @@ static void each_check(struct emitter *e, FILE *f, void print(struct emitter *, 
     int where;
     int64_t bytes;
     for (int i = 0; i < g->nodes; i++)
-        for (int k = 0; g->node[i]->step >= 0 && k < g->node[i]->nout; k++) {
+        for (int k = 0; check_step(g, g->node[i]) >= 0 && k < g->node[i]->nout; k++) {
             const struct tensor *t = g->node[i]->out[k];
             const struct reference *r = t ? reference_for(g, t) : NULL;
             if (r && operand_place(e, t, &where, &bytes))
@@ -244,6 +251,7 @@ void emit_selftest(struct emitter *e, FILE *f)
             fprintf(f, "    %s_%s,\n", n, e->layer[i]);
         fputs("};\n\n", f);
     }
+    const char *function = arena_printf(&e->arena, e->o->dispatch ? "((%s_layer *const *)ctx->level)[step]" : "%s_steps[step]", n);
     fprintf(f,
             "int %s_selftest(%s_ctx *ctx, void *memory, size_t bytes, const char **layer)\n"
             "{\n"
@@ -256,9 +264,17 @@ void emit_selftest(struct emitter *e, FILE *f)
     fprintf(f,
             "    %s_ctx own = *ctx; /* the caller's shall not point to what ends here */\n"
             "    own.in = in;\n    own.out = out;\n"
-            "    const struct %s_check *k = %s_checks;\n"
-            "    for (int step = 0; step < %d; step++) {\n"
-            "        %s_do(&own, %s, %s);\n"
+            "    const struct %s_check *k = %s_checks;\n",
+            n, n, n);
+    if (g->loop_steps)
+        fprintf(f,
+                "    for (own.sample = 0; own.sample < %d; own.sample++)\n"
+                "        for (int step = 0; step < %d; step++)\n"
+                "            %s_do(&own, %s, %s);\n",
+                g->samples, g->loop_steps, n, function, selftest_threads(e));
+    fprintf(f,
+            "    for (int step = %d; step < %d; step++) {\n"
+            "%s        %s_do(&own, %s, %s);\n"
             "        for (; k->step == step; k++)\n"
             "            if (!%s_agrees(&own, k)) {\n"
             "                if (layer)\n                    *layer = k->layer;\n"
@@ -267,5 +283,6 @@ void emit_selftest(struct emitter *e, FILE *f)
             "    }\n"
             "    return CNNC_OK;\n"
             "}\n#endif\n",
-            n, n, n, g->steps, n, e->o->dispatch ? arena_printf(&e->arena, "((%s_layer *const *)ctx->level)[step]", n) : arena_printf(&e->arena, "%s_steps[step]", n), selftest_threads(e), n);
+            MAX(g->loop_steps - 1, 0), g->steps, g->loop_steps ? arena_printf(&e->arena, "        if (step >= %d)\n    ", g->loop_steps) : "", n, function,
+            selftest_threads(e), n);
 }

@@ -90,10 +90,15 @@ void print_steps(struct emitter *e, FILE *f)
         const char *threads = l->estimate < 1e-5 || l->body[0] ? "1" : "all"; /* the steps of a subgraph ask for threads themselves */
         if (l->op->flags & OP_AWAITS && !l->again) /* what stands once more has waited the first time */
             fprintf(f, "    if (ctx->reduce_wait)\n        ctx->reduce_wait(ctx->team, %d);\n", (int)attr_i(l, "bucket"));
+        const char *indent = l->samples ? "    " : "";
+        if (l->step == 0 && l->samples)
+            fprintf(f, "    for (ctx->sample = 0; ctx->sample < %d; ctx->sample++) { /* what these hand on stays in the cache */\n        ctx->step = 0;\n", l->samples);
         if (l->step >= 0 && e->o->dispatch)
-            fprintf(f, "    %s_do(ctx, layer[%d], %s); /* %s */\n", n, l->step, threads, e->layer[l->step]);
+            fprintf(f, "    %s%s_do(ctx, layer[%d], %s); /* %s */\n", indent, n, l->step, threads, e->layer[l->step]);
         else if (l->step >= 0)
-            fprintf(f, "    %s_do(ctx, %s_%s, %s);\n", n, n, e->layer[l->step], threads);
+            fprintf(f, "    %s%s_do(ctx, %s_%s, %s);\n", indent, n, n, e->layer[l->step], threads);
+        if (l->samples && l->step == e->g->loop_steps - 1)
+            fputs("    }\n", f);
         if (l->op->flags & OP_REDUCES) {
             struct strbuf values = {0};
             print_operand(e, &values, l->out[0]);

@@ -136,6 +136,14 @@ struct extent5 extent5(const struct tensor *t)
     return e;
 }
 
+bool is_stage_operand(const struct node *n, int i)
+{
+    for (int k = 0; k < n->stages; k++)
+        if (i >= n->stage[k].first_input && i < n->stage[k].first_input + n->stage[k].inputs)
+            return true;
+    return false;
+}
+
 struct cnnc_view view_of(const struct tensor *t)
 {
     const struct tensor *whole = slice_root(t);

@@ -188,7 +188,7 @@ static bool conv_simplify(struct graph *g, struct node *n)
 const struct op op_conv = {
     .onnx = "Conv", .net = "conv", .doc = "convolution",
     .attrs = conv_attrs, .nattrs = COUNT(conv_attrs),
-    .min_in = 2, .max_in = 3, .net_in = 1, .learned = {"weight", "bias"}, .max_out = 1,
+    .min_in = 2, .max_in = 3, .net_in = 1, .learned = {"weight", "bias"}, .max_out = 1, .flags = OP_SAMPLEWISE,
     .params = conv_params, .infer = conv_infer, .past = past_batch, .cost = conv_cost, .grad = conv_grad, .quantize = conv_quantize,
     .simplify = conv_simplify, .channel_axis = conv_channels,
     .kernels = conv_kernels, .nkernels = CONV_KERNELS,
@@ -288,7 +288,7 @@ static bool transpose_channels(const struct node *n, int *axis, int64_t *groups)
 const struct op op_conv_transpose = {
     .onnx = "ConvTranspose", .net = "conv_transpose", .net_aliases = "deconv", .doc = "transposed convolution",
     .attrs = transpose_attrs, .nattrs = COUNT(transpose_attrs),
-    .min_in = 2, .max_in = 3, .net_in = 1, .learned = {"weight", "bias"}, .max_out = 1,
+    .min_in = 2, .max_in = 3, .net_in = 1, .learned = {"weight", "bias"}, .max_out = 1, .flags = OP_SAMPLEWISE,
     .params = conv_params, .infer = transpose_infer, .past = past_batch, .grad = conv_transpose_grad, .cost = transpose_cost,
     .channel_axis = transpose_channels,
     .kernels = conv_transpose_kernels, .nkernels = CONV_TRANSPOSE_KERNELS,

@@ -77,6 +77,6 @@ static const struct kernel kernels[] = {
 
 const struct op op_image_input = {
     .onnx = "ImageInput", .doc = "a picture as floats, normalised", .attrs = attrs, .nattrs = COUNT(attrs),
-    .min_in = 1, .max_in = 3, .max_out = 1, .flags = OP_INTERNAL, .infer = infer, .kernels = kernels,
+    .min_in = 1, .max_in = 3, .max_out = 1, .flags = OP_INTERNAL | OP_SAMPLEWISE, .infer = infer, .kernels = kernels,
     .nkernels = COUNT(kernels),
 };

@@ -113,7 +113,7 @@ static const struct kernel concat_kernels[] = {
 };
 const struct op op_concat = {
     .onnx = "Concat", .net = "concat", .doc = "tensors joined along an axis", .attrs = concat_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .flags = OP_MOVES, .params = concat_params, .infer = concat_infer, .untranspose = untranspose_axis, .past = concat_past, .grad = concat_grad, .simplify = concat_simplify,
+    .min_in = 1, .max_in = -1, .net_in = -1, .max_out = 1, .flags = OP_MOVES | OP_SAMPLEWISE, .params = concat_params, .infer = concat_infer, .untranspose = untranspose_axis, .past = concat_past, .grad = concat_grad, .simplify = concat_simplify,
     .kernels = concat_kernels, .nkernels = COUNT(concat_kernels),
 };
 

@@ -354,7 +354,7 @@ const struct op op_batchnorm = {
     .learned = {"weight", "bias", "running_mean", "running_var"},
     .max_out = 3, .params = batchnorm_params, .infer = batchnorm_infer, .past = batchnorm_past, .cost = normalize_cost,
     .expand = batchnorm_expand, .simplify = batchnorm_simplify, .grad = batchnorm_grad,
-    .flags = OP_STATISTICS, .in_training = batch_norm_in_training, .as_stage = batchnorm_stage,
+    .flags = OP_STATISTICS | OP_SAMPLEWISE, .in_training = batch_norm_in_training, .as_stage = batchnorm_stage,
     .kernels = batchnorm_kernels, .nkernels = BATCHNORM_KERNELS,
 };
 const struct op op_layernorm = {
@@ -372,7 +372,7 @@ const struct op op_rmsnorm = {
 const struct op op_instancenorm = {
     .onnx = "InstanceNormalization", .net = "instancenorm", .net_aliases = "instance_norm",
     .doc = "each channel of each item normalised", ATTRS(instancenorm_attrs), .min_in = 3, .max_in = 3, .net_in = 1,
-    .learned = {"weight", "bias"}, .max_out = 1, .params = per_channel_params, .infer = groupnorm_infer, .past = past_batch, .grad = groupnorm_grad, .cost = normalize_cost,
+    .learned = {"weight", "bias"}, .max_out = 1, .flags = OP_SAMPLEWISE, .params = per_channel_params, .infer = groupnorm_infer, .past = past_batch, .grad = groupnorm_grad, .cost = normalize_cost,
     .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_groupnorm = {
@@ -384,7 +384,7 @@ const struct op op_groupnorm = {
 const struct op op_lrn = {
     .onnx = "LRN", .net = "lrn", .net_aliases = "local_response_norm",
     .doc = "values divided by what their neighbouring channels hold (Krizhevsky et al. 2012)", ATTRS(lrn_attrs),
-    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .infer = lrn_infer, .past = past_batch, .grad = lrn_grad, .cost = normalize_cost,
+    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_SAMPLEWISE, .infer = lrn_infer, .past = past_batch, .grad = lrn_grad, .cost = normalize_cost,
     .kernels = lrn_kernels, .nkernels = LRN_KERNELS,
 };
 const struct op op_mvn = {

@@ -373,13 +373,13 @@ static const struct attr_def adaptive_attrs[] = {
 /* clang-format off */
 #define POOL(symbol, onnx_, net_, aliases_, doc_, ...)                                                                  \
     const struct op symbol = {.onnx = onnx_, .net = net_, .net_aliases = aliases_, .doc = doc_, .min_in = 1,             \
-        .max_in = 1, .net_in = 1, .past = past_batch, .cost = pool_cost, .kernels = pool_kernels, .nkernels = COUNT(pool_kernels), __VA_ARGS__}
+        .max_in = 1, .net_in = 1, .past = past_batch, .cost = pool_cost, .kernels = pool_kernels, .nkernels = COUNT(pool_kernels), .flags = OP_SAMPLEWISE, __VA_ARGS__}
 #define WINDOWS(table) .attrs = table, .nattrs = COUNT(table), .params = pool_params, .infer = pool_infer
 #define ATTRS(table) .attrs = table, .nattrs = COUNT(table)
 
 const struct op op_max_pool = {
     .onnx = "MaxPool", .net = "maxpool", .net_aliases = "max_pool", .doc = "largest value of each window", .min_in = 1,
-    .max_in = 1, .net_in = 1, .max_out = 2, .flags = OP_MOVES | OP_MAX_OF_WINDOWS, .past = past_batch, .cost = pool_cost, .grad = max_pool_grad, .simplify = pool_simplify, .kernels = pool_kernels,
+    .max_in = 1, .net_in = 1, .max_out = 2, .flags = OP_MOVES | OP_MAX_OF_WINDOWS | OP_SAMPLEWISE, .past = past_batch, .cost = pool_cost, .grad = max_pool_grad, .simplify = pool_simplify, .kernels = pool_kernels,
     .nkernels = COUNT(pool_kernels), WINDOWS(max_pool_attrs),
 };
 POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", .grad = average_pool_grad, .simplify = pool_simplify, .max_out = 1, .quantize = average_pool_quantize, WINDOWS(average_pool_attrs));

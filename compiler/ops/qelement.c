@@ -165,7 +165,7 @@ static const struct kernel average_kernels[] = {
     {.name = "qpool", .part = "qelement.h", .geometry = &qpool_geometry, .cost = average_cost, .fill = average_fill, .run = run_qpool}};
 const struct op op_q_average_pool = {
     .onnx = "QAveragePool", .doc = "mean of each window of a quantised tensor", .attrs = pool_attrs, .nattrs = COUNT(pool_attrs), .min_in = 1,
-    .max_in = 1, .max_out = 1, .flags = OP_INTERNAL, .kernels = average_kernels, .nkernels = 1,
+    .max_in = 1, .max_out = 1, .flags = OP_INTERNAL | OP_SAMPLEWISE, .kernels = average_kernels, .nkernels = 1,
 };
 
 struct node *average_pool_quantize(struct graph *g, struct node *n, const struct quantized *in, const struct quantized *out)

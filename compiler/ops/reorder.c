@@ -103,6 +103,15 @@ static const struct kernel kernels[] = {
 };
 
 const struct op op_reorder = {
-    .onnx = "Reorder", .doc = "another memory layout", .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL | OP_REORDERS,
+    .onnx = "Reorder", .doc = "another memory layout", .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL | OP_REORDERS | OP_SAMPLEWISE,
     .infer = infer_same_as_input, .past = past_same, .kernels = kernels, .nkernels = COUNT(kernels),
+};
+
+/* Where a loop over the samples of a batch meets the rest of the graph (passes/samples.c): the sample at hand of a tensor; all of its samples. They
+ * name memory and run nothing. */
+const struct op op_sample = {
+    .onnx = "Sample", .doc = "the sample at hand of a batch", .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL | OP_VIEW,
+};
+const struct op op_samples = {
+    .onnx = "Samples", .doc = "a batch that is made sample by sample", .min_in = 1, .max_in = 1, .max_out = 1, .flags = OP_INTERNAL,
 };

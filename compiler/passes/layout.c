@@ -45,21 +45,13 @@ static bool is_activation(const struct tensor *t)
     return t && !tensor_is_const(t) && !(t->def && t->def->folded);
 }
 
-/* What a stage of the epilogue reads lies as the result does. */
-static bool is_stage_operand(const struct node *n, int i)
-{
-    for (int k = 0; k < n->stages; k++)
-        if (i >= n->stage[k].first_input && i < n->stage[k].first_input + n->stage[k].inputs)
-            return true;
-    return false;
-}
-
 static void convert_inputs(struct graph *g, struct node *n, const struct target *target)
 {
     for (int i = 0; i < n->nin; i++) {
         struct tensor *t = n->in[i];
         if (!is_activation(t) || is_reorder(n))
             continue;
+        /* what a stage of the epilogue reads lies as the result does */
         int lies = !runs(n) ? LAYOUT_PLAIN : is_stage_operand(n, i) ? n->kernel->out_layout : n->kernel->in_layout;
         int want = lies == LAYOUT_BLOCKED ? target->block : 0;
         if (t->rank < 3 || (runs(n) && i < 32 && n->kernel->plain_inputs >> i & 1))
