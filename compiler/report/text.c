@@ -100,6 +100,8 @@ static void print_totals(FILE *f, const struct report *r)
         fprintf(f, " (the arena is %.1f%% above)", 100.0 * (double)(r->arena_bytes - r->arena_lower_bound) / (double)r->arena_lower_bound);
     fprintf(f, "\nstack          at most %s bytes", thousands(r->stack_bytes, a));
     fprintf(f, "\ncode           about %s: %d steps, %d specialised kernels", bytes_text(r->code_bytes, a), r->steps, r->instances);
+    if (g->loop_steps)
+        fprintf(f, "\nbatch          the first %d steps run for each of %d samples in turn, the others for all at once", g->loop_steps, g->samples);
     fprintf(f, "\ndepth          %d layers with weights, %d in all\n", r->weighted_depth, r->depth);
     print_kinds(f, r);
     if (r->reorders)
