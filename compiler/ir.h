@@ -142,7 +142,7 @@ struct node {
     bool folded;             /* computed by the compiler: constants only */
     int samples;             /* in the loop over a batch's samples (passes/samples.c): their number; otherwise 0 */
     int step;                /* position in the schedule */
-    int64_t scratch_bytes, scratch_offset; /* what its kernel needs beside its tensors, of each thread; the first one's lies in the arena */
+    int64_t scratch_bytes, scratch_offset; /* what its kernel needs beside its tensors, of each thread; a single one's lies in the arena */
 };
 
 /* --selftest: a tensor's result as the compiler computes it (passes/reference.c). */
@@ -186,7 +186,7 @@ struct graph {
     struct layer *layers; /* the network as written, taken before rewriting: rows of the report */
     int nlayers;
     int64_t arena_bytes, arena_lower_bound, weights_bytes; /* arena: with the scratch of one thread */
-    int64_t scratch_bytes; /* of each further thread: the most that a step needs */
+    int64_t scratch_bytes; /* of each thread, if they are several: the most that a step needs */
     int64_t parameter_bytes, state_bytes; /* training: what is learned, what the optimiser keeps */
     void (*release)(void *); /* what constants point into (a mapped file), given back by graph_free */
     void *release_arg;

@@ -7,8 +7,8 @@
  * reading four times as many takes longer than making them. Plan cnnc_winograd_raw_plan(), scratch cnnc_winograd_raw_scratch().
  *
  * Blocks of k.tile_block tiles: their input transforms V (all input channels), a product with the weights for each of the s^2 positions,
- * M, and the output transforms with the epilogue. Threads share out blocks times output channels; one whose share begins or ends
- * within a block transforms that block's input again. */
+ * M, and the output transforms with the epilogue. Threads share out blocks times strips of output channels; one whose share begins or ends
+ * within a block transforms that block's input again. Where these are too few for even shares, they share out the tiles instead. */
 #include "conv_tile.h"
 
 #ifndef CNNC_CONV_WINOGRAD_H
@@ -313,11 +313,14 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_any)(const struct cnnc_conv *k, const voi
     const struct cnnc_stage_args args = cnnc_stage_args(&k->ep, in, 3);
     float *V = (float *)t.scratch, *M = V + cnnc_winograd_points(k) * cnnc_winograd_position(cnnc_blocks(k->ic), TB), *y = (float *)out[0];
     float *U = M + 36 * cnnc_winograd_position(on, TB); /* raw: M is one strip's */
-    long first, last;
-    cnnc_split(blocks * vectors, t, &first, &last);
-    for (long u = first; u < last;) {
-        const long v0 = u % vectors, b = u / vectors, v1 = cnnc_min(vectors, v0 + last - u);
-        const long t0 = b * TB, count = cnnc_min(TB, tiles - t0);
+    const long units = blocks * vectors, rows = (tiles + NW - 1) / NW; /* rows: of register tiles */
+    const int whole = (rows + t.count - 1) / t.count * units < (units + t.count - 1) / t.count * rows;
+    long first, last, size = whole ? TB / NW : vectors;
+    cnnc_split(whole ? rows : units, t, &first, &last);
+    for (long u = first, end; u < last; u = end) {
+        end = cnnc_min(last, whole ? u + size : u - u % size + size);
+        const long v0 = whole ? 0 : u % size, v1 = whole ? vectors : v0 + end - u;
+        const long t0 = whole ? u * NW : u / size * TB, count = cnnc_min(whole ? (end - u) * NW : TB, tiles - t0);
         CNNC_FN(cnnc_winograd_input)(k, x, V, m, t0, count, (count + NW - 1) / NW * NW, TB);
         if (raw)
             for (long v = v0 * NV; v < v1 * NV; v += NV) {
@@ -328,7 +331,6 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_any)(const struct cnnc_conv *k, const voi
             CNNC_FN(cnnc_winograd_product)(k, V, w, M, m, NW, NV, v0 * NV, v1 * NV, count, TB);
             CNNC_FN(cnnc_winograd_output)(k, M, bias, y, args, m, pool, v0 * NV, v1 * NV, t0, count, TB, 0, cnnc_blocks(k->oc));
         }
-        u += v1 - v0;
     }
 }
 

@@ -113,8 +113,8 @@ void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f)
     fprintf(f, "#define %s_WEIGHTS_BYTES %" PRId64 "\n", u, g->weights_bytes);
     fprintf(f, "#define %s_WEIGHTS_FILE_BYTES %" PRId64 " /* 0: they are in the code */\n", u,
             e->weights_in == WEIGHTS_FILE ? g->weights_bytes + WEIGHTS_HEADER : 0);
-    fprintf(f, "#define %s_SCRATCH_BYTES %" PRId64 " /* of each thread after the first */\n", u, g->scratch_bytes);
-    fprintf(f, "#define %s_ARENA_BYTES(threads) (%" PRId64 " + %s_SCRATCH_BYTES * ((size_t)(threads) - 1))\n", u,
+    fprintf(f, "#define %s_SCRATCH_BYTES %" PRId64 " /* of each thread, if they are several */\n", u, g->scratch_bytes);
+    fprintf(f, "#define %s_ARENA_BYTES(threads) (%" PRId64 " + %s_SCRATCH_BYTES * (size_t)((threads) > 1 ? (threads) : 0))\n", u,
             MAX(g->arena_bytes, 64), u);
     fprintf(f, "#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n", u, g->inputs, u, g->outputs);
     fprintf(f, "#define %s_STEPS %d /* of a run */\n\n", u, g->steps);

@@ -421,14 +421,15 @@ void name_layers(struct emitter *e)
             e->layer[g->node[i]->step] = function_name(e, c_identifier(&e->arena, g->node[i]->name));
 }
 
-/* Of the first thread, a layer's scratch memory lies where nothing else is alive while it runs; that of the others is behind the arena. */
+/* Of a single thread, a layer's scratch memory lies where nothing else is alive while it runs. Several have theirs behind the arena: what one has
+ * written or read in the arena lies in its cache, and costs another that writes there more time than the work. */
 static void emit_scratch(struct emitter *e)
 {
     if (e->g->scratch_bytes)
         sb_addf(&e->layers,
                 "\nCNNC_INLINE void *%s(const %s *ctx, struct cnnc_thread t, ptrdiff_t first)\n"
-                "{\n    return ctx->arena + (t.index == 0 ? first : (ptrdiff_t)%s_ARENA_BYTES(t.index));\n}\n",
-                fn(e, arena_printf(&e->arena, "%s_scratch", e->name)), e->ctx, e->upper);
+                "{\n    return ctx->arena + (t.count == 1 ? first : (ptrdiff_t)(%s_ARENA_BYTES(1) + %s_SCRATCH_BYTES * (size_t)t.index));\n}\n",
+                fn(e, arena_printf(&e->arena, "%s_scratch", e->name)), e->ctx, e->upper, e->upper);
 }
 
 void emit_steps(struct emitter *e)

@@ -22,7 +22,7 @@ static void print_head(struct emitter *e, FILE *f)
             e->o->command ? e->o->command : "");
     fprintf(f,
             " * %" PRId64 " parameters, %" PRId64 " multiply-adds a run; arena %" PRId64 " bytes, %" PRId64
-            " more for each further thread;\n * weights %" PRId64 " bytes %s%s%s.\n",
+            " more for each thread if they are several;\n * weights %" PRId64 " bytes %s%s%s.\n",
             params, macs, g->arena_bytes, g->scratch_bytes, g->weights_bytes,
             e->weights_in == WEIGHTS_C ? "in this file" : "in ", e->weights_in == WEIGHTS_C ? "" : e->weights_file,
             half_text(g, ", "));

@@ -61,9 +61,9 @@ void emit_train_api(struct emitter *step, struct emitter *eval, FILE *f)
     fprintf(f, "#define %s_INPUTS %d\n", step->upper, inputs);
     if (t->distributed)
         emit_reductions(step, f);
-    fprintf(f, "#define %s_SCRATCH_BYTES %" PRId64 " /* of each thread after the first */\n", step->upper,
+    fprintf(f, "#define %s_SCRATCH_BYTES %" PRId64 " /* of each thread, if they are several */\n", step->upper,
             MAX(step->g->scratch_bytes, eval->g->scratch_bytes));
-    fprintf(f, "#define %s_ARENA_BYTES(threads) (%" PRId64 " + %s_SCRATCH_BYTES * ((size_t)(threads) - 1))\n\n", step->upper,
+    fprintf(f, "#define %s_ARENA_BYTES(threads) (%" PRId64 " + %s_SCRATCH_BYTES * (size_t)((threads) > 1 ? (threads) : 0))\n\n", step->upper,
             MAX(MAX(step->g->arena_bytes, eval->g->arena_bytes), 64), step->upper);
     fprintf(f,
             "typedef struct %s_train_ctx {\n"

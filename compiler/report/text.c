@@ -94,7 +94,7 @@ static void print_totals(FILE *f, const struct report *r)
     fputs(half_text(r->g, "; "), f);
     fprintf(f, "\nactivations    %s bytes as written, %s in the arena", thousands(r->activation_bytes, a), thousands(r->arena_bytes, b));
     if (g->scratch_bytes > 0)
-        fprintf(f, " (each further thread: %s more)", thousands(g->scratch_bytes, a));
+        fprintf(f, " (with threads, each: %s more)", thousands(g->scratch_bytes, a));
     fprintf(f, "\n               no plan for this order of steps needs less than %s", thousands(r->arena_lower_bound, a));
     if (r->arena_lower_bound > 0)
         fprintf(f, " (the arena is %.1f%% above)", 100.0 * (double)(r->arena_bytes - r->arena_lower_bound) / (double)r->arena_lower_bound);

@@ -236,7 +236,7 @@ void training_text(FILE *f, const struct training *r)
     fprintf(f, "\nactivations    %s bytes kept from forward to backward", thousands(r->kept_bytes, a));
     fprintf(f, "\narena          %s bytes for these and all that is computed on the way", thousands(r->arena_bytes, a));
     if (r->scratch_bytes)
-        fprintf(f, " (each further thread: %s more)", thousands(r->scratch_bytes, a));
+        fprintf(f, " (with threads, each: %s more)", thousands(r->scratch_bytes, a));
     fprintf(f, "\n               no plan for this order of steps needs less than %s", thousands(r->arena_lower_bound, a));
     fprintf(f, "\ntogether       %s bytes", thousands(together(r), a));
     fprintf(f, "\ncode           about %s more than inference: %d specialised kernels\n", bytes_text(r->code_bytes, a), r->instances);
