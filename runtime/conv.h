@@ -77,6 +77,7 @@ struct cnnc_conv {
     int tile_w;                         /* the row width that register tiles are cut for; 0: rows of 32 pixels and more */
     int tile_ocb;                       /* output blocks of a tile where a block is one vector */
     int ic_tail;                        /* channels of the last input block if it is not full, else 0 */
+    int oc_low;                        /* direct: tile_ocb is all output blocks, and the upper half of the last is padding */
     int flat;                           /* 1x1, stride 1, rows without gaps: the pixels of a plane are one row */
     int passes;                         /* passes over the input channels, when their weights overflow the cache */
     int clip;                           /* depthwise: x has no halo */

@@ -45,6 +45,12 @@ CNNC_INLINE int cnnc_plan_ocb(int blocks, int width)
     return width <= 4 && blocks % 4 == 0 ? 4 : blocks % 2 == 0 ? 2 : blocks % 3 == 0 ? 3 : blocks % 5 == 0 ? 5 : blocks % 7 == 0 ? 7 : 1;
 }
 
+/* Whether the tiles of tile_ocb blocks, if there is one per pixel only, end with half a block or less of channels. */
+CNNC_INLINE int cnnc_plan_low(const struct cnnc_conv *g)
+{
+    return g->groups == 1 && g->tile_ocb == cnnc_blocks(g->oc) && g->oc % CNNC_B > 0 && g->oc % CNNC_B <= CNNC_B / 2;
+}
+
 /* Fills in the literal choices for the direct, transposed and first-layer kernels. The views must be set. */
 CNNC_INLINE void cnnc_conv_plan(struct cnnc_conv *g)
 {
@@ -60,6 +66,7 @@ CNNC_INLINE void cnnc_conv_plan(struct cnnc_conv *g)
         g->tile_ocb = 4; /* planes of 7x7: seven pixels by four blocks leave nothing over */
     g->tile_w = cnnc_plan_tile_w(width, g->tile_ocb);
     g->ic_tail = g->groups == 1 ? g->ic % CNNC_B : 0;
+    g->oc_low = cnnc_plan_low(g);
     /* a tensor operand that is y itself would not survive partial sums in y */
     long slab = (long)cnnc_conv_in_blocks(g) * CNNC_B * g->kd * g->kh * g->kw * 2 * CNNC_B * (long)sizeof(float);
     g->passes = tensor ? 1 : (int)((slab + 3 * CNNC_L2_BYTES / 4 - 1) / (3 * CNNC_L2_BYTES / 4));
@@ -94,7 +101,7 @@ CNNC_INLINE void cnnc_pack_conv(const struct cnnc_conv *g, const float *w, float
 
 CNNC_INLINE void cnnc_conv_first_plan(struct cnnc_conv *g)
 {
-    g->flat = 0, g->passes = 1, g->ic_tail = 0;
+    g->flat = 0, g->oc_low = 0, g->passes = 1, g->ic_tail = 0;
     g->tile_ocb = cnnc_plan_ocb(cnnc_blocks(g->oc), g->ow);
     g->tile_w = cnnc_plan_tile_w(g->ow, g->tile_ocb);
 }
@@ -116,7 +123,7 @@ CNNC_INLINE void cnnc_pack_conv_first(const struct cnnc_conv *g, const float *w,
 /* For as many channels as half a block at most. */
 CNNC_INLINE void cnnc_conv_narrow_plan(struct cnnc_conv *g)
 {
-    g->flat = 0, g->passes = 1, g->ic_tail = 0;
+    g->flat = 0, g->oc_low = 0, g->passes = 1, g->ic_tail = 0;
     g->tile_ocb = g->oc; /* channels of a tile: all */
     g->tile_w = g->ow;
 }
@@ -126,7 +133,7 @@ CNNC_INLINE void cnnc_conv_narrow_plan(struct cnnc_conv *g)
 /* g->clip is the caller's choice. */
 CNNC_INLINE void cnnc_depthwise_plan(struct cnnc_conv *g)
 {
-    g->flat = 0, g->passes = 1, g->ic_tail = 0, g->tile_ocb = 1;
+    g->flat = 0, g->oc_low = 0, g->passes = 1, g->ic_tail = 0, g->tile_ocb = 1;
     g->tile_w = cnnc_plan_cut(g->ow, 14) == 14 && cnnc_plan_cut(g->ow, 8) == 8 && cnnc_plan_cut(g->ow, 6) == 6 ? 0 : g->ow;
 }
 CNNC_INLINE size_t cnnc_pack_depthwise_size(const struct cnnc_conv *g)
@@ -151,7 +158,7 @@ CNNC_INLINE void cnnc_winograd_plan(struct cnnc_conv *g)
 {
     const int m = g->winograd, tiles = g->n * ((g->oh + m - 1) / m) * ((g->ow + m - 1) / m);
     const int most = tiles <= 56 || g->ic + g->oc <= 128 ? 56 : 28, blocks = (tiles + most - 1) / most;
-    g->flat = 0, g->passes = 1, g->ic_tail = g->ic % CNNC_B;
+    g->flat = 0, g->oc_low = 0, g->passes = 1, g->ic_tail = g->ic % CNNC_B;
     g->tile_block = (tiles + blocks - 1) / blocks;
     g->tile_ocb = cnnc_plan_ocb(cnnc_blocks(g->oc), g->tile_block);
     g->tile_w = cnnc_plan_tile_w(g->tile_block, g->tile_ocb);
@@ -161,7 +168,7 @@ CNNC_INLINE void cnnc_winograd_raw_plan(struct cnnc_conv *g)
 {
     const int tiles = g->n * ((g->oh + 3) / 4) * ((g->ow + 3) / 4), room = CNNC_L2_BYTES * 5 / 8 / (36 * CNNC_B * (int)sizeof(float));
     const int most = (int)cnnc_max(16, room / cnnc_blocks(g->ic)), blocks = (tiles + most - 1) / most;
-    g->winograd = 4, g->flat = 0, g->passes = 1, g->ic_tail = g->ic % CNNC_B;
+    g->winograd = 4, g->flat = 0, g->oc_low = 0, g->passes = 1, g->ic_tail = g->ic % CNNC_B;
     g->tile_block = (tiles + blocks - 1) / blocks;
     g->tile_ocb = cnnc_plan_ocb(cnnc_blocks(g->oc), g->tile_block);
     g->tile_w = cnnc_plan_tile_w(g->tile_block, g->tile_ocb);
@@ -212,6 +219,7 @@ CNNC_INLINE void cnnc_conv_pool_plan(struct cnnc_conv_pool *g)
     g->c.flat = 0, g->c.passes = 1;
     g->c.tile_ocb = ocb, g->c.tile_w = cnnc_plan_tile_w(g->c.ow, ocb);
     g->c.ic_tail = g->c.groups == 1 ? g->c.ic % CNNC_B : 0;
+    g->c.oc_low = cnnc_plan_low(&g->c);
 }
 
 /* Rows are computed one at a time and in one pass, as with pooling. */
@@ -234,7 +242,7 @@ CNNC_INLINE void cnnc_conv_transpose_halo(const struct cnnc_conv *g, int *before
 CNNC_INLINE void cnnc_conv_transpose_plan(struct cnnc_conv *g)
 {
     const int width = g->ow >= g->sw ? g->ow / g->sw : 1; /* of the shortest phase */
-    g->flat = 0, g->passes = 1;
+    g->flat = 0, g->oc_low = 0, g->passes = 1;
     g->tile_ocb = cnnc_conv_aligned(g) ? cnnc_plan_ocb(cnnc_blocks(g->oc / g->groups), width) : 1;
     g->tile_w = cnnc_plan_tile_w(width, g->tile_ocb);
     g->ic_tail = g->groups == 1 ? g->ic % CNNC_B : 0;

@@ -43,6 +43,34 @@ CNNC_INLINE void CNNC_FN(cnnc_tile_fma)(cnnc_vf *acc, const float *x, const void
     }
 }
 
+/* The same where the upper half of the last vector is padding. */
+CNNC_INLINE void CNNC_FN(cnnc_tile_fma_low)(cnnc_vf *acc, const float *x, const void *w, const int NW, const int NV, const ptrdiff_t xs,
+                                            const ptrdiff_t wo, const int nc, const int half)
+{
+    const int last = NV - 1;
+    cnnc_vh low[CNNC_TILE_ACC];
+    CNNC_UNROLL
+    for (int i = 0; i < NW; i++)
+        low[i] = CNNC_VLOW(acc[i * NV + last]);
+    for (int c = 0; c < nc; c++) {
+        cnnc_vf wv[CNNC_TILE_ACC];
+        CNNC_UNROLL
+        for (int j = 0; j < NV; j++)
+            wv[j] = CNNC_FN(cnnc_weights)(w, j / CNNC_VPB * wo + c * CNNC_B + j % CNNC_VPB * CNNC_VL, half);
+        CNNC_UNROLL
+        for (int i = 0; i < NW; i++) {
+            cnnc_vf a = CNNC_VSET1(x[i * xs + c]);
+            CNNC_UNROLL
+            for (int j = 0; j < last; j++)
+                acc[i * NV + j] = CNNC_VFMA(a, wv[j], acc[i * NV + j]);
+            low[i] = CNNC_VLOW_FMA(CNNC_VLOW(a), CNNC_VLOW(wv[last]), low[i]);
+        }
+    }
+    CNNC_UNROLL
+    for (int i = 0; i < NW; i++)
+        acc[i * NV + last] = CNNC_VLOW_WIDE(low[i]);
+}
+
 /* acc = bias */
 CNNC_INLINE void CNNC_FN(cnnc_tile_bias)(cnnc_vf *acc, const float *bias, const int NW, const int NV)
 {

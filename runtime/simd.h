@@ -11,6 +11,8 @@
  *     VLOAD_N(p, n) VSTORE_N(p, v, n)  the first n lanes, 0 <= n <= CNNC_VL; nothing else is touched, the rest reads as 0
  *     VSET1(x) VZERO() VADD VSUB VMUL VDIV VMIN VMAX VSQRT VABS VNEG VROUND VFLOOR
  *     VFMA(a, b, c) VFNMA(a, b, c)     a * b + c, c - a * b: one rounding where the machine can, else two
+ *     cnnc_vh VLOW(v) VLOW_FMA(a, b, c) VLOW_WIDE(h)   the lower half of a vector, FMA on that, back with zeros above: for vectors whose
+ *                                      upper half is zero, where a half costs less than a whole; else the same as whole vectors
  *     VAND VOR VXOR VANDNOT(a, b)      bits; the last is ~a & b
  *     VLT VLE VGT VGE VEQ, VSELECT(m, a, b)   m ? a : b
  *     VREDUCE_ADD VREDUCE_MAX          over the lanes, to float
@@ -53,6 +55,13 @@
 #else
 #define CNNC_PREFETCH(p) ((void)(p))
 #define CNNC_PREFETCH_L2(p) ((void)(p))
+#endif
+
+#ifndef CNNC_VLOW
+#define cnnc_vh cnnc_vf
+#define CNNC_VLOW(v) (v)
+#define CNNC_VLOW_FMA(a, b, c) CNNC_VFMA(a, b, c)
+#define CNNC_VLOW_WIDE(h) (h)
 #endif
 
 #ifndef CNNC_VLOAD_N

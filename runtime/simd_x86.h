@@ -70,6 +70,10 @@
     _mm_storeu_si128((__m128i *)(void *)(p), _mm512_cvtusepi32_epi8(_mm512_max_epi32(v, _mm512_setzero_si512())))
 #define CNNC_VREDUCE_ADD(v) _mm512_reduce_add_ps(v)
 #define CNNC_VREDUCE_MAX(v) _mm512_reduce_max_ps(v)
+#define cnnc_vh __m256
+#define CNNC_VLOW(v) _mm512_castps512_ps256(v)
+#define CNNC_VLOW_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define CNNC_VLOW_WIDE(h) _mm512_zextps256_ps512(h)
 #endif
 #define CNNC_TILE_W 14
 #define CNNC_TILE_V 2

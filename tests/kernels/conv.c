@@ -9,7 +9,7 @@
     {                                                                                                                 \
         struct cnnc_conv k = *g;                                                                                      \
         k.kd = 1, k.kh = K, k.kw = K, k.sw = S, k.tile_w = W, k.tile_ocb = OCB, k.ic_tail = TAIL, k.flat = FLAT;      \
-        k.passes = PASSES;                                                                                            \
+        k.passes = PASSES, k.oc_low = g->oc_low && g->tile_ocb == OCB;                                              \
         k.ep = (struct cnnc_epilogue)EP;                                                                              \
         CNNC_FN(cnnc_conv_direct)(&k, in, out, t);                                                                    \
     }
@@ -29,7 +29,7 @@ INSTANCE(k1s2, 1, 2, 7, 2, 0, 0, 1, NONE)
     static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)     \
     {                                                                                                                 \
         struct cnnc_conv k = *g;                                                                                      \
-        k.tile_w = W, k.tile_ocb = OCB;                                                                               \
+        k.tile_w = W, k.tile_ocb = OCB, k.oc_low = g->oc_low && g->tile_ocb == OCB;                                 \
         EP;                                                                                                           \
         CNNC_FN(cnnc_conv_direct)(&k, in, out, t);                                                                    \
     }
@@ -64,7 +64,7 @@ static struct how how = {"direct", any, CNNC_B, 0, 0, 0, 0, 1, cnnc_conv_plan, c
 static void literal(kernel f, struct cnnc_conv g, int w, int ocb, int tail, int flat, int passes, int in_place)
 {
     struct how h = how;
-    g.tile_w = w, g.tile_ocb = ocb, g.ic_tail = tail, g.flat = flat, g.passes = passes;
+    g.tile_w = w, g.tile_ocb = ocb, g.ic_tail = tail, g.flat = flat, g.passes = passes, g.oc_low = cnnc_plan_low(&g);
     h.name = "direct, literal", h.f = f, h.plan = plan_as_is, h.in_place = in_place;
     for (h.threads = 1; h.threads <= 3; h.threads++)
         run_case(g, &h);
@@ -118,6 +118,10 @@ int main(void)
         literal(k3passes, with(conv2d(b, 48, 5, 13, 32, 3, 1, 1, 1, 1), CNNC_ST_CLAMP, 0, INFINITY), 13, 2, 0, 0, 3, 0);
         literal(k1flat, with(with(conv2d(b, 32, 7, 9, 96, 1, 1, 0, 1, 1), CNNC_ST_ADD, 0, 0), CNNC_ST_CLAMP, 0, INFINITY), 0, 3, 0, 1, 1, b - 1);
         literal(k1s2, conv2d(b, 32, 13, 14, 64, 1, 2, 0, 1, 1), 7, 2, 0, 0, 1, 0);
+        /* half a block of channels or less in the last */
+        literal(k3w13, conv2d(b, 32, 5, 13, CNNC_B + CNNC_B / 2, 3, 1, 1, 1, 1), 13, 2, 0, 0, 1, 0);
+        literal(k3passes, with(conv2d(b, 48, 5, 13, CNNC_B + 1, 3, 1, 1, 1, 1), CNNC_ST_CLAMP, 0, INFINITY), 13, 2, 0, 0, 3, 0);
+        literal(k1flat, with(with(conv2d(b, 32, 7, 9, 2 * CNNC_B + CNNC_B / 2, 1, 1, 0, 1, 1), CNNC_ST_ADD, 0, 0), CNNC_ST_CLAMP, 0, INFINITY), 0, 3, 0, 1, 1, b - 1);
     }
     printf("conv_direct level %d, block %d: %d passed, %d failed\n", CNNC_LEVEL, CNNC_B, passed, failed);
     return failed != 0;

@@ -51,7 +51,7 @@ static void one_case(int which, int n, int ic, int h, int w, int oc, int pad, in
     float *b1 = vec((size_t)cnnc_blocks(oc) * CNNC_B, (size_t)oc), *b2 = vec((size_t)cnnc_blocks(oc) * CNNC_B, (size_t)oc);
     g.c.x = x.v, g.d.y = y.v;
     cnnc_conv_depthwise_plan(&g);
-    g.c.tile_ocb = instances[which].ocb;
+    g.c.tile_ocb = instances[which].ocb, g.c.oc_low = cnnc_plan_low(&g.c);
     float *p1 = vec(cnnc_pack_conv_size(&g.c), 0), *p2 = vec(cnnc_pack_depthwise_size(&g.d), 0);
     cnnc_pack_conv(&g.c, w1, p1), cnnc_pack_depthwise(&g.d, w2, p2);
     const size_t bytes = cnnc_conv_depthwise_scratch(&g);

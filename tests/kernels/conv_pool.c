@@ -9,7 +9,7 @@
     static void name(const struct cnnc_conv_pool *g, const void *const in[], void *const out[], struct cnnc_thread t, int first) \
     {                                                                                                                \
         struct cnnc_conv_pool k = *g;                                                                                \
-        k.c.tile_w = W, k.c.tile_ocb = OCB, k.c.passes = 1, k.c.flat = 0;                                            \
+        k.c.tile_w = W, k.c.tile_ocb = OCB, k.c.passes = 1, k.c.flat = 0, k.c.oc_low = cnnc_plan_low(&k.c);        \
         k.c.ep = (struct cnnc_epilogue)EP;                                                                           \
         if (first)                                                                                                   \
             CNNC_FN(cnnc_conv_first_pool)(&k, in, out, t);                                                           \
