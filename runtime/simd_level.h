@@ -197,6 +197,10 @@
 
 /* The words of the level before, forgotten; the parts that follow define them anew. */
 #undef cnnc_vf
+#undef cnnc_vh
+#undef CNNC_VLOW
+#undef CNNC_VLOW_FMA
+#undef CNNC_VLOW_WIDE
 #undef cnnc_vi
 #undef cnnc_vm
 #undef CNNC_VL
