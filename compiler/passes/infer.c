@@ -1,6 +1,9 @@
 /* infer: every node's output shapes and types, and the values of small constant expressions (shape arithmetic). */
 #include "../pass.h"
 
+/* Any number of like operands, none of them optional. */
+static bool is_variadic(const struct op *op) { return (op->max_in < 0 || op->net_in < 0) && !(op->flags & (OP_CONTROL | OP_INTERNAL)); }
+
 static bool check_arity(struct graph *g, struct node *n)
 {
     int given = n->nin;
@@ -13,7 +16,7 @@ static bool check_arity(struct graph *g, struct node *n)
             return node_error(g, n, "%d inputs, expected %d", given, n->op->min_in);
         return node_error(g, n, "%d inputs, expected %d to %d", given, n->op->min_in, n->op->max_in);
     }
-    const int needed = n->op->max_in < 0 && !(n->op->flags & OP_CONTROL) ? given : n->op->min_in; /* one of several cannot be left out */
+    const int needed = is_variadic(n->op) ? given : n->op->min_in; /* one of several cannot be left out */
     for (int i = 0; i < needed && !(n->op->flags & OP_INTERNAL); i++)
         if (!n->in[i])
             return node_error(g, n, "input %d is missing", i);
@@ -43,7 +46,7 @@ bool infer_node(struct graph *g, struct node *n)
 {
     if (!check_arity(g, n))
         return false;
-    while (n->op->max_in >= 0 && n->nin > n->op->max_in) /* absent, as it passed: operators count their inputs */
+    while (n->nin > (is_variadic(n->op) ? 0 : n->op->max_in >= 0 ? n->op->max_in : n->nin) && !n->in[n->nin - 1]) /* operators count their inputs */
         n->nin--;
     for (int i = 0; i < n->nin; i++) /* a network's own parameters; what a file brings has been read already */
         if (n->in[i] && n->in[i]->kind == T_PARAM && n->in[i]->rank > 0 && !check_size(g, n, n->in[i], false))

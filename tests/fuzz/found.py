@@ -35,6 +35,8 @@ model("types", "has type int8, expected float32", [quantised("x"), node("Conv", 
       [("w", I8, [[[1]]]), ("x_s", F, 0.5)])
 # one of several operands left out
 model("left_out", "input 1 is missing", [node("Sum", "a - b", "y")], [("a", F, [3]), ("b", F, [3])], [("y", F, [3])])
+model("left_out_of_terms", "input 1 is missing", [node("Einsum", "a - b", "y", equation="i,i,i->i")], [("a", F, [3]), ("b", F, [3])], [("y", F, [3])])
+model("left_out_last", "does not fit the shapes", [node("Einsum", "a -", "y", equation="i,i->i")], [("a", F, [3])], [("y", F, [3])])
 # an absent operand behind the last
 model("one_more", "ok", [node("GatherElements", "x i -", "y")], [("x", F, [3])], [("y", F, [2])], [("i", I64, [0, 2])])
 # a sparse initialiser of values only
