@@ -48,6 +48,19 @@ void graph_free(struct graph *g)
     free(g);
 }
 
+int graph_loop_steps(const struct graph *g, int *samples)
+{
+    int steps = 0, count = 0;
+    for (int i = 0; i < g->nodes; i++)
+        if (g->node[i]->samples && g->node[i]->step >= 0) {
+            steps = MAX(steps, g->node[i]->step + 1);
+            count = g->node[i]->samples;
+        }
+    if (samples)
+        *samples = count;
+    return steps;
+}
+
 /* Few tensors give their name away: the table mostly knows. */
 static bool is_taken(const struct graph *g, const char *name)
 {

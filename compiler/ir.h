@@ -47,7 +47,7 @@ struct tensor {
     int rank; /* -1: not inferred yet */
     int64_t dim[MAX_RANK];
     struct tensor *extent[MAX_RANK]; /* run-time size of an axis whose dim is only an upper bound; mostly NULL */
-    const void *data;                /* elements, row-major; NULL if not known (yet: see tensor_value in pass.h) */
+    const void *data;                /* elements, row-major; NULL if not known (yet: see tensor_value in op.h) */
     bool owned;                      /* data is heap memory that tensor_value made */
     bool trainable;                  /* a parameter that a report counts (running statistics are not) */
     enum init_kind init;
@@ -178,8 +178,6 @@ struct graph {
     bool quantized; /* pass quantize has run */
     uint64_t seed;
     int steps;             /* of the schedule */
-    int loop_steps;        /* the first of them run once for each sample of a batch ... */
-    int samples;           /* ... of so many */
     struct reference *reference; /* --selftest: what layers must result in (passes/reference.h); heap memory */
     int references;
     void **reference_input; /* one for each input: its elements, or NULL where a formula gives them */
@@ -196,6 +194,7 @@ struct graph {
 
 struct graph *graph_new(struct diag *diag, const char *name);
 void graph_free(struct graph *g);
+int graph_loop_steps(const struct graph *g, int *samples); /* the first steps run once for each sample of a batch: how many; of so many (or NULL) */
 
 struct tensor *tensor_new(struct graph *g, const char *name, enum tensor_kind kind, enum dtype dtype);
 struct tensor *tensor_shaped(struct graph *g, const char *name, enum tensor_kind kind, enum dtype dtype, int rank,

@@ -213,6 +213,23 @@ extern const int op_count;
 const struct op *op_by_onnx(const char *name);
 const struct op *op_by_net(const char *name); /* aliases too */
 
+/* ops/infer.c. One node: arity, inference, and folding if its inputs are known and small. What front ends call as they build. */
+bool infer_node(struct graph *g, struct node *n);
+
+/* ops/fold.c: values of constants, evaluated when they are needed. A node whose inputs are all constants is computed here,
+ * with the scalar form of the runtime's kernels, and never runs in generated code. */
+bool node_is_foldable(const struct node *n);
+const void *tensor_value(struct graph *g, struct tensor *t); /* NULL: an error was reported */
+void tensor_release(struct tensor *t);                       /* what tensor_value computed may go */
+void tensor_forget(struct tensor *t);                        /* data that a tensor owns is freed */
+bool fold_evaluate(struct graph *g, struct node *n);         /* outputs from the inputs' data; false if no kernel can */
+bool fold_small(struct graph *g, struct node *n);            /* true if the node's outputs are constants now */
+bool fold_parameters(struct graph *g, struct node *n);       /* the same, of parameters too whose values are known */
+/* ops/pieces.c. The bytes of a constant in order, in pieces that a cache holds where it is made of such: weights of hundreds of megabytes need no
+ * memory. False: an error was reported, or take said so. */
+typedef bool take_piece(void *arg, const void *data, size_t bytes);
+bool tensor_pieces(struct graph *g, struct tensor *t, take_piece *take, void *arg);
+
 /* ops/past.c. Sizes that depend on data pass through n, whose shapes are inferred: to its outputs; before its inputs goes what lies past them
  * where that matters. False: an error was reported. */
 bool take_extents(struct graph *g, struct node *n);

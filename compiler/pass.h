@@ -72,10 +72,8 @@ pass_fn pass_samples;      /* the first layers of a batch run sample by sample *
 pass_fn pass_schedule;     /* constants leave the run, nodes get their step */
 pass_fn pass_plan;         /* every tensor gets its place in the arena or among the weights */
 
-/* One node: arity, inference, and folding if its inputs are known and small. What front ends call as they build. */
-/* The sizes of outputs that depend on the data become outputs themselves. */
+/* infer.c. The sizes of outputs that depend on the data become outputs themselves. */
 void expose_extents(struct graph *g);
-bool infer_node(struct graph *g, struct node *n);
 
 /* image.c, part of fuse: what an input declaration does to a picture becomes one node. */
 void fuse_image_inputs(struct graph *g);
@@ -88,20 +86,15 @@ const char *kernel_name(struct arena *a, const struct node *n, const struct kern
 /* select.c: the first kernel, in table order, that says it matches. */
 const struct kernel *first_match(const struct node *n, const struct target *target);
 
-/* fold.c: values of constants, evaluated when they are needed. A node whose inputs are all constants is computed here,
- * with the scalar form of the runtime's kernels, and never runs in generated code. */
-bool node_is_foldable(const struct node *n);
-const void *tensor_value(struct graph *g, struct tensor *t); /* NULL: an error was reported */
-void tensor_forget(struct tensor *t);                        /* data that a tensor owns is freed */
-/* The bytes of a constant in order, in pieces that a cache holds where it is made of such: weights of hundreds of megabytes need no
- * memory. False: an error was reported, or take said so. */
-typedef bool take_piece(void *arg, const void *data, size_t bytes);
-bool tensor_pieces(struct graph *g, struct tensor *t, take_piece *take, void *arg);
-bool subgraph_evaluate(struct graph *g, struct node *n);      /* the same of a node that owns subgraphs (subgraph.c) */
-bool fold_evaluate(struct graph *g, struct node *n);         /* outputs from the inputs' data; false if no kernel can */
-void tensor_release(struct tensor *t);                       /* what tensor_value computed may go */
-bool fold_small(struct graph *g, struct node *n);            /* true if the node's outputs are constants now */
-bool fold_parameters(struct graph *g, struct node *n);       /* the same, of parameters too whose values are known */
+/* subgraph.c. fold_evaluate() of a node that owns subgraphs. */
+bool subgraph_evaluate(struct graph *g, struct node *n);
+
+/* halves.c, part of select, for --weights-dtype. What n's weights may get, CNNC_WEIGHTS_...: known floats, that do not change, for one of its operator's
+ * kernels. */
+int half_wanted(const struct node *n, const struct target *target);
+/* The kernels are chosen, and node->half says what is wanted: it is taken back where the kernel cannot read them, or where --max-error forbids it,
+ * and the node's note says so. */
+void choose_halves(struct graph *g, const struct target *target);
 
 /* main.c: may --dump=NAME stop here? All names, for a message. */
 bool is_pass(const char *name);

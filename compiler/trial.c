@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "emit/emit.h"
-#include "passes/halves.h"
+#include "halves.h"
 #include "trial_steps.h"
 
 bool trial_fail(struct trial *t, const char *where, const char *what)

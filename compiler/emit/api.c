@@ -134,7 +134,7 @@ void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f)
             "    size_t step;\n"
             "%s"
             "} %s_ctx;\n\n",
-            n, e->g->loop_steps ? "    ptrdiff_t sample; /* of the batch: the one at hand */\n" : "", n);
+            n, graph_loop_steps(g, NULL) ? "    ptrdiff_t sample; /* of the batch: the one at hand */\n" : "", n);
     fprintf(f, "extern const struct cnnc_io %s_inputs[%s%s], ", n, e->g->inputs ? u : "1", e->g->inputs ? "_INPUTS" : "");
     fprintf(f, "%s_outputs[%s_OUTPUTS];\n\n", n, u); /* C has no arrays of none: an input that is not there */
     fprintf(f,

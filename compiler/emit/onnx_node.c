@@ -8,6 +8,16 @@ static ProtobufCBinaryData bytes_of(struct writer *w, const char *s)
     return (ProtobufCBinaryData){ strlen(s), (uint8_t *)copy(w, s) };
 }
 
+/* p's list becomes one of a's length, its element i what `each` says. */
+#define SET_LIST(kind, list, each)                                                      \
+    do {                                                                                \
+        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__##kind;                        \
+        p->n_##list = (size_t)a->n;                                                     \
+        p->list = arena_alloc(w->arena, sizeof *p->list * (size_t)(a->n + 1));          \
+        for (int i = 0; i < a->n; i++)                                                  \
+            p->list[i] = each;                                                          \
+    } while (0)
+
 static Onnx__AttributeProto *attribute(struct writer *w, const struct attr_def *d, const struct attr *a)
 {
     Onnx__AttributeProto *p = MAKE(w, AttributeProto);
@@ -38,18 +48,10 @@ static Onnx__AttributeProto *attribute(struct writer *w, const struct attr_def *
         p->ints = a->ints;
         break;
     case A_FLOATS:
-        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS;
-        p->n_floats = (size_t)a->n;
-        p->floats = arena_alloc(w->arena, sizeof *p->floats * (size_t)(a->n + 1));
-        for (int i = 0; i < a->n; i++)
-            p->floats[i] = (float)a->floats[i];
+        SET_LIST(FLOATS, floats, (float)a->floats[i]);
         break;
     case A_STRINGS:
-        p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS;
-        p->n_strings = (size_t)a->n;
-        p->strings = arena_alloc(w->arena, sizeof *p->strings * (size_t)(a->n + 1));
-        for (int i = 0; i < a->n; i++)
-            p->strings[i] = bytes_of(w, a->strings[i]);
+        SET_LIST(STRINGS, strings, bytes_of(w, a->strings[i]));
         break;
     case A_TENSOR:
         p->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;

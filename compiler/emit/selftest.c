@@ -2,7 +2,7 @@
  * what the compiler's own kernels had for it: all elements of a small one; of a large one a few, and the sum of all, each with a sign of its
  * own, so that a single wrong one shows. A large made-up input is a formula. */
 #include "emit.h"
-#include "../passes/halves.h"
+#include "../halves.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -61,11 +61,13 @@ static double tolerance(const struct graph *g, const struct reference *r)
     return r->dtype == DT_F32 ? (1e-3 + half_tolerance(g)) * r->range + 1e-6 : 1;
 }
 
+/* Does n stand behind the loop for all that its rounds made of one sample each (Samples)? Other nodes that run nothing join tensors of the same batch. */
+static bool collects_samples(const struct node *n) { return n->slices && !n->samples && n->in[0]->sample; }
+
 /* The step behind which all of n's results can be looked at; -1: none. A loop over samples leaves what it hands on. */
 static int check_step(const struct graph *g, const struct node *n)
 {
-    const bool all_samples = n->slices && !n->samples && n->in[0]->sample;
-    return all_samples ? g->loop_steps - 1 : n->samples ? -1 : n->step;
+    return collects_samples(n) ? graph_loop_steps(g, NULL) - 1 : n->samples ? -1 : n->step;
 }
 
 static void print_check(struct emitter *e, FILE *f, const struct node *n, const struct tensor *t, const struct reference *r)
@@ -251,6 +253,8 @@ void emit_selftest(struct emitter *e, FILE *f)
             fprintf(f, "    %s_%s,\n", n, e->layer[i]);
         fputs("};\n\n", f);
     }
+    int samples;
+    const int loop_steps = graph_loop_steps(g, &samples);
     const char *function = arena_printf(&e->arena, e->o->dispatch ? "((%s_layer *const *)ctx->level)[step]" : "%s_steps[step]", n);
     fprintf(f,
             "int %s_selftest(%s_ctx *ctx, void *memory, size_t bytes, const char **layer)\n"
@@ -266,12 +270,12 @@ void emit_selftest(struct emitter *e, FILE *f)
             "    own.in = in;\n    own.out = out;\n"
             "    const struct %s_check *k = %s_checks;\n",
             n, n, n);
-    if (g->loop_steps)
+    if (loop_steps)
         fprintf(f,
                 "    for (own.sample = 0; own.sample < %d; own.sample++)\n"
                 "        for (int step = 0; step < %d; step++)\n"
                 "            %s_do(&own, %s, %s);\n",
-                g->samples, g->loop_steps, n, function, selftest_threads(e));
+                samples, loop_steps, n, function, selftest_threads(e));
     fprintf(f,
             "    for (int step = %d; step < %d; step++) {\n"
             "%s        %s_do(&own, %s, %s);\n"
@@ -283,6 +287,6 @@ void emit_selftest(struct emitter *e, FILE *f)
             "    }\n"
             "    return CNNC_OK;\n"
             "}\n#endif\n",
-            MAX(g->loop_steps - 1, 0), g->steps, g->loop_steps ? arena_printf(&e->arena, "        if (step >= %d)\n    ", g->loop_steps) : "", n, function,
+            MAX(loop_steps - 1, 0), g->steps, loop_steps ? arena_printf(&e->arena, "        if (step >= %d)\n    ", loop_steps) : "", n, function,
             selftest_threads(e), n);
 }

@@ -1,6 +1,6 @@
 /* The .c file: head, runtime, weights, instances, layers, run, set-up. */
 #include "emit.h"
-#include "../passes/halves.h"
+#include "../halves.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -85,6 +85,7 @@ void print_share(struct emitter *e, FILE *f)
 void print_steps(struct emitter *e, FILE *f)
 {
     const char *n = e->name;
+    const int loop_steps = graph_loop_steps(e->g, NULL);
     for (int i = 0; i < e->g->nodes; i++) {
         const struct node *l = e->g->node[i];
         const char *threads = l->estimate < 1e-5 || l->body[0] ? "1" : "all"; /* the steps of a subgraph ask for threads themselves */
@@ -97,7 +98,7 @@ void print_steps(struct emitter *e, FILE *f)
             fprintf(f, "    %s%s_do(ctx, layer[%d], %s); /* %s */\n", indent, n, l->step, threads, e->layer[l->step]);
         else if (l->step >= 0)
             fprintf(f, "    %s%s_do(ctx, %s_%s, %s);\n", indent, n, n, e->layer[l->step], threads);
-        if (l->samples && l->step == e->g->loop_steps - 1)
+        if (l->samples && l->step == loop_steps - 1)
             fputs("    }\n", f);
         if (l->op->flags & OP_REDUCES) {
             struct strbuf values = {0};

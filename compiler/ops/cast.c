@@ -131,7 +131,8 @@ static const struct attr_def cast_like_attrs[] = {
 const struct op op_cast = {
     .onnx = "Cast", .net = "cast", .doc = "its operand in another element type",
     .attrs = cast_attrs, .nattrs = COUNT(cast_attrs), .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1,
-    .flags = OP_ELEMENTWISE | OP_UNARY, .params = cast_params, .infer = cast_infer, .expand = cast_expand, .grad = cast_grad, .cost = elementwise_flops, .kernels = cast_kernels,
+    .flags = OP_ELEMENTWISE | OP_UNARY, .params = cast_params, .infer = cast_infer, .expand = cast_expand, .grad = cast_grad,
+    .cost = elementwise_flops, .kernels = cast_kernels,
     .nkernels = COUNT(cast_kernels),
 };
 const struct op op_cast_like = {

@@ -1,7 +1,6 @@
 /* If: one of two subgraphs runs. Both are graphs of their own (struct node, body), on which the passes run as on the one around them. */
 #include "control.h"
 
-#include "../pass.h"
 #include "shared.h"
 
 #include <string.h>
@@ -84,6 +83,7 @@ static double if_time(const struct node *n, const struct target *target)
 
 static const struct kernel if_kernels[] = {{.name = "if", .part = "base.h", .cost = if_time}};
 const struct op op_if = {
-    .onnx = "If", .doc = "one of two subgraphs, as a condition says in the run", .body = {"then_branch", "else_branch"}, .min_in = 1, .max_in = -1, .max_out = 1, .flags = OP_CONTROL | OP_VARIADIC_OUT,
+    .onnx = "If", .doc = "one of two subgraphs, as a condition says in the run", .body = {"then_branch", "else_branch"}, .min_in = 1, .max_in = -1,
+    .max_out = 1, .flags = OP_CONTROL | OP_VARIADIC_OUT,
     .infer = if_infer, .cost = if_cost, .kernels = if_kernels, .nkernels = 1,
 };

@@ -49,7 +49,8 @@ GEOMETRY(bucket, FIELD(struct cnnc_bucket, tensors, F_INT), FIELD_ARRAY(struct c
         .max_out = outs, .flags = OP_INTERNAL | (flags_), .kernels = symbol##_kernels, .nkernels = 1, __VA_ARGS__}
 
 ROW(op_bucket, "Bucket", bucket, bucket, bucket_fill, 1, CNNC_BUCKET_TENSORS, 1, OP_REDUCES, "gradients in one block", .grad = NULL);
-ROW(op_unbucket, "Unbucket", unbucket, bucket, unbucket_fill, 1, 1, CNNC_BUCKET_TENSORS, OP_AWAITS | OP_VARIADIC_OUT, "and apart again", .grad = NULL);
+ROW(op_unbucket, "Unbucket", unbucket, bucket, unbucket_fill, 1, 1, CNNC_BUCKET_TENSORS, OP_AWAITS | OP_VARIADIC_OUT, "and apart again",
+    .grad = NULL);
 ROW(op_norm_sums, "NormSums", norm_sums, batch_norm_train, batch_norm_fill, 2, 2, 1, OP_REDUCES, "sums for a batch norm", .grad = NULL);
 ROW(op_norm_synced, "NormSynced", norm_synced, batch_norm_train, batch_norm_fill, 7, 7, 5, OP_UPDATES | OP_AWAITS,
     "batch norm by everybody's statistics", .grad = norm_synced_grad);

@@ -176,10 +176,14 @@ static bool binary_simplify(struct graph *g, struct node *n)
 #define BINARY(symbol, onnx, net, aliases, flags, doc) ROW(symbol, onnx, net, aliases, flags, 2, 2, doc, .expand = elementwise_expand)
 #define WITH_ATTRS(table) .attrs = table, .nattrs = COUNT(table)
 
-ROW(op_add, "Add", "add", NULL, OP_COMMUTATIVE, 2, 2, "a + b, broadcast", .grad = add_grad, .quantize = add_quantize, .as_stage = binary_stage, .simplify = binary_simplify, .expand = elementwise_expand);
-ROW(op_sub, "Sub", "sub", "subtract", 0, 2, 2, "a - b, broadcast", .grad = sub_grad, .quantize = sub_quantize, .as_stage = binary_stage, .simplify = binary_simplify, .expand = elementwise_expand);
-ROW(op_mul, "Mul", "mul", "multiply", OP_COMMUTATIVE, 2, 2, "a * b, broadcast", .grad = mul_grad, .quantize = mul_quantize, .as_stage = binary_stage, .simplify = binary_simplify, .expand = elementwise_expand);
-ROW(op_div, "Div", "div", "divide", 0, 2, 2, "a / b, broadcast; integers are truncated", .grad = div_grad, .as_stage = binary_stage, .simplify = binary_simplify, .expand = elementwise_expand);
+ROW(op_add, "Add", "add", NULL, OP_COMMUTATIVE, 2, 2, "a + b, broadcast", .grad = add_grad, .quantize = add_quantize, .as_stage = binary_stage,
+    .simplify = binary_simplify, .expand = elementwise_expand);
+ROW(op_sub, "Sub", "sub", "subtract", 0, 2, 2, "a - b, broadcast", .grad = sub_grad, .quantize = sub_quantize, .as_stage = binary_stage,
+    .simplify = binary_simplify, .expand = elementwise_expand);
+ROW(op_mul, "Mul", "mul", "multiply", OP_COMMUTATIVE, 2, 2, "a * b, broadcast", .grad = mul_grad, .quantize = mul_quantize,
+    .as_stage = binary_stage, .simplify = binary_simplify, .expand = elementwise_expand);
+ROW(op_div, "Div", "div", "divide", 0, 2, 2, "a / b, broadcast; integers are truncated", .grad = div_grad, .as_stage = binary_stage,
+    .simplify = binary_simplify, .expand = elementwise_expand);
 ROW(op_max, "Max", "max", "maximum", OP_COMMUTATIVE, 1, -1, "largest of its operands, broadcast", .grad = choice_grad, .expand = variadic_expand);
 ROW(op_min, "Min", "min", "minimum", OP_COMMUTATIVE, 1, -1, "smallest of its operands, broadcast", .grad = choice_grad, .expand = variadic_expand);
 ROW(op_sum, "Sum", "sum", NULL, OP_COMMUTATIVE, 1, -1, "sum of its operands, broadcast", .grad = add_grad, .expand = variadic_expand);

@@ -73,7 +73,8 @@ static enum past gather_past(const struct node *n, int i, int axis, int *to)
 static const struct kernel gather_kernels[] = {KERNEL(gather, "gather.h", gather, gather_fill)};
 const struct op op_gather = {
     .onnx = "Gather", .net = "gather", .doc = "slices of a tensor by index", .attrs = axis0_attr, .nattrs = 1,
-    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .flags = OP_MOVES, .grad = gather_grad, .infer = gather_infer, .past = gather_past, .kernels = gather_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 2, .net_in = 2, .max_out = 1, .flags = OP_MOVES, .grad = gather_grad, .infer = gather_infer, .past = gather_past,
+    .kernels = gather_kernels, .nkernels = 1,
 };
 
 static void gather_grad_fill(const struct node *n, void *geometry, const struct target *target)
@@ -181,7 +182,8 @@ static enum past scatter_past(const struct node *n, int i, int axis, int *to)
 }
 const struct op op_gather_elements = {
     .onnx = "GatherElements", .doc = "elements along an axis by index", .attrs = axis0_attr, .nattrs = 1,
-    .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = elements_infer, .past = gather_elements_past, .kernels = gather_elements_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = elements_infer, .past = gather_elements_past,
+    .kernels = gather_elements_kernels, .nkernels = 1,
 };
 static const struct attr_def scatter_attrs[] = {
     {"axis", NULL, A_INT, 0, 0, NULL, "axis to index"},
@@ -302,7 +304,8 @@ static enum past scatter_nd_past(const struct node *n, int i, int axis, int *to)
 }
 const struct op op_gather_nd = {
     .onnx = "GatherND", .doc = "slices by tuples of indices", .attrs = gather_nd_attrs, .nattrs = 1,
-    .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = gather_nd_infer, .past = gather_nd_past, .kernels = gather_nd_kernels, .nkernels = 1,
+    .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = gather_nd_infer, .past = gather_nd_past, .kernels = gather_nd_kernels,
+    .nkernels = 1,
 };
 const struct op op_scatter_nd = {
     .onnx = "ScatterND", .doc = "a copy with slices replaced by tuples of indices", .attrs = scatter_attrs + 1, .nattrs = 1,

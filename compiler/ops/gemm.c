@@ -153,7 +153,8 @@ static const struct attr_def gemm_attrs[] = {
 const struct op op_gemm = {
     .onnx = "Gemm", .net = "dense", .net_aliases = "linear|fc|fully_connected", .doc = "x times a learned matrix, plus a bias",
     .attrs = gemm_attrs, .nattrs = COUNT(gemm_attrs), .min_in = 2, .max_in = 3, .net_in = 1, .learned = {"weight", "bias"}, .max_out = 1,
-    .params = dense_params, .infer = gemm_infer, .past = gemm_past, .grad = gemm_grad, .quantize = gemm_quantize, .cost = gemm_cost, .kernels = gemm_kernels,
+    .params = dense_params, .infer = gemm_infer, .past = gemm_past, .grad = gemm_grad, .quantize = gemm_quantize, .cost = gemm_cost,
+    .kernels = gemm_kernels,
     .simplify = gemm_simplify, .channel_axis = gemm_channels, .nkernels = GEMM_KERNELS,
 };
 const struct op op_matmul = {

@@ -95,7 +95,8 @@ static enum past transpose_past(const struct node *n, int i, int axis, int *to)
 }
 const struct op op_transpose = {
     .onnx = "Transpose", .net = "transpose", .doc = "axes in another order", .attrs = transpose_attrs, .nattrs = 1,
-    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES | OP_PERMUTES, .grad = transpose_grad, .infer = transpose_infer, .past = transpose_past, .simplify = transpose_simplify,
+    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES | OP_PERMUTES, .grad = transpose_grad, .infer = transpose_infer,
+    .past = transpose_past, .simplify = transpose_simplify,
     ONE_KERNEL(transpose),
 };
 
@@ -279,7 +280,8 @@ static enum past slice_past(const struct node *n, int i, int axis, int *to)
 }
 const struct op op_slice = {
     .onnx = "Slice", .net = "slice", .doc = "a part of a tensor", .attrs = slice_attrs, .nattrs = COUNT(slice_attrs),
-    .min_in = 3, .max_in = 5, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = slice_grad, .params = slice_params, .infer = slice_infer, .untranspose = slice_untranspose, .past = slice_past, .simplify = slice_simplify,
+    .min_in = 3, .max_in = 5, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = slice_grad, .params = slice_params, .infer = slice_infer,
+    .untranspose = slice_untranspose, .past = slice_past, .simplify = slice_simplify,
     ONE_KERNEL(slice),
 };
 
@@ -372,7 +374,8 @@ static enum past tile_past(const struct node *n, int i, int axis, int *to)
     return i == 0 && n->out[0]->dim[axis] == n->in[0]->dim[axis] ? past_same(n, i, axis, to) : PAST_BARRED;
 }
 const struct op op_tile = {
-    .onnx = "Tile", .doc = "a tensor repeated along its axes", .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = tile_infer, .past = tile_past,
+    .onnx = "Tile", .doc = "a tensor repeated along its axes", .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_MOVES, .infer = tile_infer,
+    .past = tile_past,
     ONE_KERNEL(tile),
 };
 
@@ -417,7 +420,8 @@ static void depth_to_space_fill(const struct node *n, void *geometry, const stru
 STRIDED(depth_to_space);
 const struct op op_depth_to_space = {
     .onnx = "DepthToSpace", .net = "depth_to_space", .net_aliases = "pixel_shuffle", .doc = "channels become blocks of pixels",
-    .attrs = depth_attrs, .nattrs = 2, .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = depth_to_space_grad, .infer = depth_infer,
+    .attrs = depth_attrs, .nattrs = 2, .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = depth_to_space_grad,
+    .infer = depth_infer,
     ONE_KERNEL(depth_to_space),
 };
 
@@ -438,5 +442,6 @@ static void space_to_depth_fill(const struct node *n, void *geometry, const stru
 STRIDED(space_to_depth);
 const struct op op_space_to_depth = {
     .onnx = "SpaceToDepth", .net = "space_to_depth", .doc = "blocks of pixels become channels", .attrs = depth_attrs,
-    .nattrs = 1, .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = space_to_depth_grad, .infer = depth_infer, ONE_KERNEL(space_to_depth),
+    .nattrs = 1, .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_MOVES, .grad = space_to_depth_grad,
+    .infer = depth_infer, ONE_KERNEL(space_to_depth),
 };

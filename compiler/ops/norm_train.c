@@ -206,7 +206,8 @@ static void grad_prepare(struct graph *g, struct node *n, const struct target *t
 }
 
 static const struct field batch_norm_fields[] = {
-    FIELD(struct cnnc_batch_norm_train, n, F_LONG), FIELD(struct cnnc_batch_norm_train, c, F_LONG), FIELD(struct cnnc_batch_norm_train, plane, F_LONG),
+    FIELD(struct cnnc_batch_norm_train, n, F_LONG), FIELD(struct cnnc_batch_norm_train, c, F_LONG),
+    FIELD(struct cnnc_batch_norm_train, plane, F_LONG),
     FIELD(struct cnnc_batch_norm_train, epsilon, F_DOUBLE), FIELD(struct cnnc_batch_norm_train, momentum, F_DOUBLE)};
 const struct geometry batch_norm_train_geometry = {"cnnc_batch_norm_train", sizeof(struct cnnc_batch_norm_train), batch_norm_fields,
                                                    COUNT(batch_norm_fields)};

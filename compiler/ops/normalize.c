@@ -360,31 +360,36 @@ const struct op op_batchnorm = {
 const struct op op_layernorm = {
     .onnx = "LayerNormalization", .net = "layernorm", .net_aliases = "layer_norm",
     .doc = "each item normalised over its last axes", ATTRS(layernorm_attrs), .min_in = 2, .max_in = 3, .net_in = 1,
-    .learned = {"weight", "bias"}, .max_out = 3, .params = layernorm_params, .infer = layernorm_infer, .past = layernorm_past, .grad = layernorm_grad, .cost = normalize_cost,
+    .learned = {"weight", "bias"}, .max_out = 3, .params = layernorm_params, .infer = layernorm_infer, .past = layernorm_past,
+    .grad = layernorm_grad, .cost = normalize_cost,
     .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_rmsnorm = {
     .onnx = "RMSNormalization", .net = "rmsnorm", .net_aliases = "rms_norm",
     .doc = "each item divided by its root mean square", ATTRS(rmsnorm_attrs), .min_in = 2, .max_in = 2, .net_in = 1,
-    .learned = {"weight"}, .max_out = 1, .params = layernorm_params, .infer = layernorm_infer, .past = layernorm_past, .grad = layernorm_grad, .cost = normalize_cost,
+    .learned = {"weight"}, .max_out = 1, .params = layernorm_params, .infer = layernorm_infer, .past = layernorm_past, .grad = layernorm_grad,
+    .cost = normalize_cost,
     .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_instancenorm = {
     .onnx = "InstanceNormalization", .net = "instancenorm", .net_aliases = "instance_norm",
     .doc = "each channel of each item normalised", ATTRS(instancenorm_attrs), .min_in = 3, .max_in = 3, .net_in = 1,
-    .learned = {"weight", "bias"}, .max_out = 1, .flags = OP_SAMPLEWISE, .params = per_channel_params, .infer = groupnorm_infer, .past = past_batch, .grad = groupnorm_grad, .cost = normalize_cost,
+    .learned = {"weight", "bias"}, .max_out = 1, .flags = OP_SAMPLEWISE, .params = per_channel_params, .infer = groupnorm_infer, .past = past_batch,
+    .grad = groupnorm_grad, .cost = normalize_cost,
     .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_groupnorm = {
     .onnx = "GroupNormalization", .net = "groupnorm", .net_aliases = "group_norm",
     .doc = "groups of channels of each item normalised", ATTRS(groupnorm_attrs), .min_in = 3, .max_in = 3, .net_in = 1,
-    .learned = {"weight", "bias"}, .max_out = 1, .params = per_channel_params, .infer = groupnorm_infer, .past = past_batch, .grad = groupnorm_grad, .cost = normalize_cost,
+    .learned = {"weight", "bias"}, .max_out = 1, .params = per_channel_params, .infer = groupnorm_infer, .past = past_batch, .grad = groupnorm_grad,
+    .cost = normalize_cost,
     .kernels = rownorm_kernels, .nkernels = ROWNORM_KERNELS,
 };
 const struct op op_lrn = {
     .onnx = "LRN", .net = "lrn", .net_aliases = "local_response_norm",
     .doc = "values divided by what their neighbouring channels hold (Krizhevsky et al. 2012)", ATTRS(lrn_attrs),
-    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_SAMPLEWISE, .infer = lrn_infer, .past = past_batch, .grad = lrn_grad, .cost = normalize_cost,
+    .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .flags = OP_SAMPLEWISE, .infer = lrn_infer, .past = past_batch, .grad = lrn_grad,
+    .cost = normalize_cost,
     .kernels = lrn_kernels, .nkernels = LRN_KERNELS,
 };
 const struct op op_mvn = {

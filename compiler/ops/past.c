@@ -97,7 +97,8 @@ static void fill_past_fill(const struct node *n, void *geometry, const struct ta
                                                                  bits_past(x->dtype, (enum past)attr_i(n, "with"))};
 }
 RUN(fill_past)
-GEOMETRY(fill_past, FIELD(struct cnnc_fill_past, outer, F_LONG), FIELD(struct cnnc_fill_past, axis, F_LONG), FIELD(struct cnnc_fill_past, inner, F_LONG),
+GEOMETRY(fill_past, FIELD(struct cnnc_fill_past, outer, F_LONG), FIELD(struct cnnc_fill_past, axis, F_LONG),
+         FIELD(struct cnnc_fill_past, inner, F_LONG),
          FIELD_LIT(struct cnnc_fill_past, size, F_INT), FIELD(struct cnnc_fill_past, value, F_I64));
 static const struct kernel fill_past_kernels[] = {
     {.name = "fill_past", .part = "past.h", .geometry = &fill_past_geometry, .inplace = true, .fill = fill_past_fill, .run = run_fill_past}};
@@ -186,10 +187,12 @@ static void append_fill(const struct node *n, void *geometry, const struct targe
                                                            inner_of(n->in[0], axis) * (long)dtype_size(n->in[0]->dtype)};
 }
 RUN(append)
-GEOMETRY(append, FIELD(struct cnnc_append, outer, F_LONG), FIELD_ARRAY(struct cnnc_append, axis, F_LONG, 2), FIELD(struct cnnc_append, inner, F_LONG));
+GEOMETRY(append, FIELD(struct cnnc_append, outer, F_LONG), FIELD_ARRAY(struct cnnc_append, axis, F_LONG, 2),
+         FIELD(struct cnnc_append, inner, F_LONG));
 static const struct kernel append_kernels[] = {KERNEL(append, "past.h", append, append_fill)};
 const struct op op_append = {
-    .onnx = "Append", .doc = "two tensors joined whose sizes depend on data", .attrs = append_attrs, .nattrs = 1, .min_in = 3, .max_in = 4, .max_out = 2,
+    .onnx = "Append", .doc = "two tensors joined whose sizes depend on data", .attrs = append_attrs, .nattrs = 1, .min_in = 3, .max_in = 4,
+    .max_out = 2,
     .flags = OP_INTERNAL, .infer = append_infer, .past = append_past, .kernels = append_kernels, .nkernels = 1,
 };
 

@@ -373,23 +373,33 @@ static const struct attr_def adaptive_attrs[] = {
 /* clang-format off */
 #define POOL(symbol, onnx_, net_, aliases_, doc_, ...)                                                                  \
     const struct op symbol = {.onnx = onnx_, .net = net_, .net_aliases = aliases_, .doc = doc_, .min_in = 1,             \
-        .max_in = 1, .net_in = 1, .past = past_batch, .cost = pool_cost, .kernels = pool_kernels, .nkernels = COUNT(pool_kernels), .flags = OP_SAMPLEWISE, __VA_ARGS__}
+        .max_in = 1, .net_in = 1, .past = past_batch, .cost = pool_cost, .kernels = pool_kernels, .nkernels = COUNT(pool_kernels), \
+        .flags = OP_SAMPLEWISE, __VA_ARGS__}
 #define WINDOWS(table) .attrs = table, .nattrs = COUNT(table), .params = pool_params, .infer = pool_infer
 #define ATTRS(table) .attrs = table, .nattrs = COUNT(table)
 
 const struct op op_max_pool = {
     .onnx = "MaxPool", .net = "maxpool", .net_aliases = "max_pool", .doc = "largest value of each window", .min_in = 1,
-    .max_in = 1, .net_in = 1, .max_out = 2, .flags = OP_MOVES | OP_MAX_OF_WINDOWS | OP_SAMPLEWISE, .past = past_batch, .cost = pool_cost, .grad = max_pool_grad, .simplify = pool_simplify, .kernels = pool_kernels,
+    .max_in = 1, .net_in = 1, .max_out = 2, .flags = OP_MOVES | OP_MAX_OF_WINDOWS | OP_SAMPLEWISE, .past = past_batch, .cost = pool_cost,
+    .grad = max_pool_grad, .simplify = pool_simplify, .kernels = pool_kernels,
     .nkernels = COUNT(pool_kernels), WINDOWS(max_pool_attrs),
 };
-POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", .grad = average_pool_grad, .simplify = pool_simplify, .max_out = 1, .quantize = average_pool_quantize, WINDOWS(average_pool_attrs));
+POOL(op_average_pool, "AveragePool", "avgpool", "avg_pool", "mean of each window", .grad = average_pool_grad, .simplify = pool_simplify,
+    .max_out = 1, .quantize = average_pool_quantize, WINDOWS(average_pool_attrs));
 POOL(op_sum_pool, "SumPool", "sumpool", "sum_pool", "sum of each window", .max_out = 1, .grad = sum_pool_grad, WINDOWS(sum_pool_attrs));
 POOL(op_lp_pool, "LpPool", "lppool", "lp_pool", "p-norm of each window", .max_out = 1, .grad = lp_pool_grad, WINDOWS(lp_pool_attrs));
-POOL(op_global_average_pool, "GlobalAveragePool", "globalavgpool", "global_avgpool|gap", "mean of each channel", .infer = global_infer, .grad = global_pool_grad, .max_out = 1, .quantize = average_pool_quantize);
-POOL(op_global_max_pool, "GlobalMaxPool", "globalmaxpool", "global_maxpool", "largest value of each channel", .max_out = 2, .grad = max_pool_grad, .infer = global_infer);
-POOL(op_global_lp_pool, "GlobalLpPool", "globallppool", "global_lppool", "p-norm of each channel", .max_out = 1, .grad = lp_pool_grad, .infer = global_infer, ATTRS(global_lp_attrs));
-POOL(op_adaptive_average_pool, "AdaptiveAveragePool", "adaptive_avgpool", "adaptive_avg_pool", "means over windows that divide the input into the given number", .max_out = 1, .grad = adaptive_pool_grad, .quantize = average_pool_quantize, .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));
-POOL(op_adaptive_max_pool, "AdaptiveMaxPool", "adaptive_maxpool", "adaptive_max_pool", "maxima over windows that divide the input into the given number", .max_out = 2, .grad = max_pool_grad, .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));
+POOL(op_global_average_pool, "GlobalAveragePool", "globalavgpool", "global_avgpool|gap", "mean of each channel", .infer = global_infer,
+    .grad = global_pool_grad, .max_out = 1, .quantize = average_pool_quantize);
+POOL(op_global_max_pool, "GlobalMaxPool", "globalmaxpool", "global_maxpool", "largest value of each channel", .max_out = 2, .grad = max_pool_grad,
+    .infer = global_infer);
+POOL(op_global_lp_pool, "GlobalLpPool", "globallppool", "global_lppool", "p-norm of each channel", .max_out = 1, .grad = lp_pool_grad,
+    .infer = global_infer, ATTRS(global_lp_attrs));
+POOL(op_adaptive_average_pool, "AdaptiveAveragePool", "adaptive_avgpool", "adaptive_avg_pool",
+    "means over windows that divide the input into the given number", .max_out = 1, .grad = adaptive_pool_grad, .quantize = average_pool_quantize,
+    .infer = adaptive_infer, .expand = adaptive_expand, ATTRS(adaptive_attrs));
+POOL(op_adaptive_max_pool, "AdaptiveMaxPool", "adaptive_maxpool", "adaptive_max_pool",
+    "maxima over windows that divide the input into the given number", .max_out = 2, .grad = max_pool_grad, .infer = adaptive_infer,
+    .expand = adaptive_expand, ATTRS(adaptive_attrs));
 /* clang-format on */
 
 static const struct attr_def unpool_attrs[] = {

@@ -143,7 +143,8 @@ static const struct kernel conv_kernels[] = {
 };
 const struct op op_q_conv = {
     .onnx = "QConv", .doc = "convolution of quantised tensors", .attrs = q_conv_attrs, .nattrs = COUNT(q_conv_attrs), .min_in = 2,
-    .max_in = Q_INPUTS, .max_out = 1, .flags = OP_INTERNAL | OP_SAMPLEWISE, .cost = conv_cost, .kernels = conv_kernels, .nkernels = COUNT(conv_kernels),
+    .max_in = Q_INPUTS, .max_out = 1, .flags = OP_INTERNAL | OP_SAMPLEWISE, .cost = conv_cost, .kernels = conv_kernels,
+    .nkernels = COUNT(conv_kernels),
 };
 
 /* A QConv in front of n with n's window; operands follow. */

@@ -26,7 +26,8 @@ static void table_fill(const struct node *n, void *geometry, const struct target
 RUN(qtable)
 GEOMETRY(qtable, FIELD(struct cnnc_qtable, n, F_LONG));
 static const struct kernel table_kernels[] = {
-    {.name = "qtable", .part = "qelement.h", .geometry = &qtable_geometry, .inplace = true, .cost = per_element, .fill = table_fill, .run = run_qtable}};
+    {.name = "qtable", .part = "qelement.h", .geometry = &qtable_geometry, .inplace = true, .cost = per_element, .fill = table_fill,
+     .run = run_qtable}};
 const struct op op_q_table = {
     .onnx = "QTable", .doc = "a function of one quantised tensor, as a table", .min_in = 2, .max_in = 2, .max_out = 1, .flags = OP_INTERNAL,
     .kernels = table_kernels, .nkernels = 1,

@@ -113,7 +113,8 @@ static enum past quantize_past(const struct node *n, int i, int axis, int *to)
 static const struct kernel quantize_kernels[] = {KERNEL(quantize, "quant.h", quantize, quantize_fill)};
 static const struct kernel dequantize_kernels[] = {KERNEL(dequantize, "quant.h", quantize, quantize_fill)};
 const struct op op_quantize_linear = {
-    .onnx = "QuantizeLinear", .net = "quantize", .flags = OP_QUANTIZES, .doc = "x / scale + zero point, rounded to integers", .attrs = quantize_attrs, .nattrs = 5,
+    .onnx = "QuantizeLinear", .net = "quantize", .flags = OP_QUANTIZES, .doc = "x / scale + zero point, rounded to integers",
+    .attrs = quantize_attrs, .nattrs = 5,
     .min_in = 2, .max_in = 3, .net_in = 3, .max_out = 1, .infer = quantize_infer, .past = quantize_past, .kernels = quantize_kernels, .nkernels = 1,
 };
 const struct op op_dequantize_linear = {

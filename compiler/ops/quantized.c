@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "generic.h"
-#include "../pass.h"
 #include "../../runtime/qplain.h"
 #include "../../runtime/scalar_math.h"
 

@@ -270,7 +270,8 @@ static int reduce_untranspose(struct graph *g, struct node *n, const int64_t *pe
 
 #define REDUCE(symbol, onnx_, net_, doc_, past_)                                                                              \
     const struct op symbol = {.onnx = onnx_, .net = net_, .doc = doc_, .attrs = reduce_attrs, .nattrs = COUNT(reduce_attrs), \
-        .min_in = 1, .max_in = 2, .net_in = 1, .max_out = 1, .params = reduce_params, .grad = reduce_grad, .infer = reduce_infer, .past = past_, .untranspose = reduce_untranspose, \
+        .min_in = 1, .max_in = 2, .net_in = 1, .max_out = 1, .params = reduce_params, .grad = reduce_grad, .infer = reduce_infer, .past = past_, \
+        .untranspose = reduce_untranspose,                                                                              \
         .cost = reduce_cost, .simplify = reduce_simplify, .kernels = reduce_kernels, .nkernels = 1}
 REDUCE(op_reduce_sum, "ReduceSum", "reduce_sum", "sum over axes", zero);
 REDUCE(op_reduce_mean, "ReduceMean", "reduce_mean", "mean over axes", barred);

@@ -123,11 +123,13 @@ static const struct attr_def scan_attrs[] = {
 static const struct kernel repeat_kernels[] = {{.name = "repeat", .part = "control.h", .cost = repeat_time}};
 const struct op op_loop = {
     .onnx = "Loop", .doc = "a subgraph, repeated as long as a condition holds", .attrs = loop_attrs, .nattrs = COUNT(loop_attrs), .body = {"body"},
-    .min_in = 2, .max_in = -1, .max_out = 1, .flags = OP_CONTROL | OP_VARIADIC_OUT, .infer = repeat_infer, .cost = repeat_cost, .spare = carried_bytes,
+    .min_in = 2, .max_in = -1, .max_out = 1, .flags = OP_CONTROL | OP_VARIADIC_OUT, .infer = repeat_infer, .cost = repeat_cost,
+    .spare = carried_bytes,
     .kernels = repeat_kernels, .nkernels = 1,
 };
 const struct op op_scan = {
     .onnx = "Scan", .doc = "a subgraph, repeated over the parts of its operands", .attrs = scan_attrs, .nattrs = COUNT(scan_attrs), .body = {"body"},
-    .min_in = 1, .max_in = -1, .max_out = 1, .flags = OP_CONTROL | OP_VARIADIC_OUT, .infer = repeat_infer, .cost = repeat_cost, .spare = carried_bytes,
+    .min_in = 1, .max_in = -1, .max_out = 1, .flags = OP_CONTROL | OP_VARIADIC_OUT, .infer = repeat_infer, .cost = repeat_cost,
+    .spare = carried_bytes,
     .kernels = repeat_kernels, .nkernels = 1,
 };

@@ -142,7 +142,8 @@ static void resize_fill(const struct node *n, void *geometry, const struct targe
                               .mode = word_index(attr_s(n, "mode"), modes, 3),
                               .place = word_index(attr_s(n, "coordinate_transformation_mode"), places, 6),
                               .nearest = word_index(attr_s(n, "nearest_mode"), nearest, 4),
-                              .antialias = (int)attr_i(n, "antialias"), .rounded = (int)attr_i(n, "quantized"), .exclude_outside = (int)attr_i(n, "exclude_outside"),
+                              .antialias = (int)attr_i(n, "antialias"), .rounded = (int)attr_i(n, "quantized"),
+                              .exclude_outside = (int)attr_i(n, "exclude_outside"),
                               .cubic = attr_f(n, "cubic_coeff_a"), .outside = attr_f(n, "extrapolation_value")};
     for (int i = 0; i < x->rank; i++) {
         from[i] = 0;
@@ -178,7 +179,8 @@ RUN_SCRATCH(resize, resize_scratch)
 GEOMETRY(resize, FIELD_LIT(struct cnnc_resize, rank, F_INT), FIELD_LIT(struct cnnc_resize, dtype, F_INT),
          FIELD_LIT(struct cnnc_resize, bytes, F_INT), FIELD_LIT(struct cnnc_resize, mode, F_INT),
          FIELD_LIT(struct cnnc_resize, place, F_INT), FIELD_LIT(struct cnnc_resize, nearest, F_INT),
-         FIELD_LIT(struct cnnc_resize, antialias, F_INT), FIELD_LIT(struct cnnc_resize, rounded, F_INT), FIELD_LIT(struct cnnc_resize, exclude_outside, F_INT),
+         FIELD_LIT(struct cnnc_resize, antialias, F_INT), FIELD_LIT(struct cnnc_resize, rounded, F_INT),
+         FIELD_LIT(struct cnnc_resize, exclude_outside, F_INT),
          FIELD_ARRAY(struct cnnc_resize, same, F_INT, 8), FIELD_ARRAY(struct cnnc_resize, x, F_LONG, 8),
          FIELD_ARRAY(struct cnnc_resize, y, F_LONG, 8), FIELD_ARRAY(struct cnnc_resize, scale, F_DOUBLE, 8),
          FIELD_ARRAY(struct cnnc_resize, from, F_DOUBLE, 8), FIELD_ARRAY(struct cnnc_resize, to, F_DOUBLE, 8),
@@ -245,7 +247,8 @@ struct node *resize_quantize(struct graph *g, struct node *n, const struct quant
 const struct op op_resize = {
     .onnx = "Resize", .net = "resize", .net_aliases = "upsample", .doc = "planes of another size", .attrs = resize_attrs,
     .nattrs = COUNT(resize_attrs), .min_in = 1, .max_in = 4, .net_in = 1, .max_out = 1, .params = resize_params,
-    .infer = resize_infer, .past = past_batch, .grad = resize_grad, .quantize = resize_quantize, .cost = resize_cost, .kernels = resize_kernels, .nkernels = 1,
+    .infer = resize_infer, .past = past_batch, .grad = resize_grad, .quantize = resize_quantize, .cost = resize_cost, .kernels = resize_kernels,
+    .nkernels = 1,
 };
 
 /* ---- Upsample: Resize of opset 9 -------------------------------------------------------------------------------- */

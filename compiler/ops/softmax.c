@@ -113,8 +113,10 @@ static enum past lp_past(const struct node *n, int i, int axis, int *to) { retur
     const struct op symbol = {.onnx = onnx_, .net = net_, .net_aliases = aliases_, .doc = doc_, .attrs = table,          \
         .nattrs = COUNT(table), .min_in = 1, .max_in = 1, .net_in = 1, .max_out = 1, .grad = softmax_grad, .infer = axis_infer,                 \
         .cost = axis_flops, .kernels = axis_kernels, .nkernels = COUNT(axis_kernels), __VA_ARGS__}
-ALONG(op_softmax, "Softmax", "softmax", NULL, softmax_attrs, "e^x, divided by its sum", .flags = OP_PROBABILITIES, .past = softmax_past, .quantize = softmax_quantize);
+ALONG(op_softmax, "Softmax", "softmax", NULL, softmax_attrs, "e^x, divided by its sum", .flags = OP_PROBABILITIES, .past = softmax_past,
+    .quantize = softmax_quantize);
 ALONG(op_log_softmax, "LogSoftmax", "log_softmax", "logsoftmax", softmax_attrs, "logarithm of the softmax", .past = softmax_past, .quantize = NULL);
-ALONG(op_hardmax, "Hardmax", "hardmax", NULL, softmax_attrs, "1 at the first of the largest values, 0 elsewhere", .past = softmax_past, .quantize = NULL);
+ALONG(op_hardmax, "Hardmax", "hardmax", NULL, softmax_attrs, "1 at the first of the largest values, 0 elsewhere", .past = softmax_past,
+    .quantize = NULL);
 ALONG(op_lp_normalization, "LpNormalization", "lpnorm", "lp_norm", lp_attrs, "vectors divided by their p-norm", .past = lp_past, .quantize = NULL);
 /* clang-format on */

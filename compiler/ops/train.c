@@ -83,7 +83,8 @@ GEOMETRY(update, FIELD(struct cnnc_update, n, F_LONG), FIELD_LIT(struct cnnc_upd
          FIELD(struct cnnc_update, clip, F_DOUBLE), FIELD(struct cnnc_update, calls, F_LONG));
 GEOMETRY(accumulate, FIELD(struct cnnc_accumulate, n, F_LONG), FIELD(struct cnnc_accumulate, calls, F_LONG));
 GEOMETRY(take, FIELD(struct cnnc_take, n, F_LONG), FIELD(struct cnnc_take, bytes, F_LONG));
-GEOMETRY(drop, FIELD(struct cnnc_drop, n, F_LONG), FIELD(struct cnnc_drop, each, F_LONG), FIELD(struct cnnc_drop, ratio, F_DOUBLE), FIELD(struct cnnc_drop, seed, F_I64));
+GEOMETRY(drop, FIELD(struct cnnc_drop, n, F_LONG), FIELD(struct cnnc_drop, each, F_LONG), FIELD(struct cnnc_drop, ratio, F_DOUBLE),
+         FIELD(struct cnnc_drop, seed, F_I64));
 
 /* clang-format off */
 #define TRAIN_OP(symbol, onnx_, part_, kernel_, tag, filler, in, outs, flags_, doc_, ...)                               \
@@ -96,8 +97,10 @@ TRAIN_OP(op_sum_to, "SumTo", "train.h", sum_to, sum_to, sum_to_fill, 1, 1, 0, "s
 TRAIN_OP(op_train_loss, "TrainLoss", "train.h", train_loss, train_loss, loss_fill, 4, 4, OP_LOSS, "loss and its gradient", .grad = NULL);
 TRAIN_OP(op_update, "Update", "update.h", update, update, update_fill, 4, 3, OP_UPDATES, "a step of an optimiser", .grad = NULL);
 TRAIN_OP(op_sum_squares, "SumSquares", "update.h", sum_squares, update, update_fill, 2, 1, 0, "sum of squares", .grad = NULL);
-TRAIN_OP(op_accumulate, "Accumulate", "update.h", accumulate, accumulate, accumulate_fill, 4, 2, OP_UPDATES, "gradients of several calls", .grad = NULL);
-TRAIN_OP(op_count_samples, "CountSamples", "update.h", count_samples, accumulate, accumulate_fill, 2, 1, OP_UPDATES, "samples of several calls", .grad = NULL);
+TRAIN_OP(op_accumulate, "Accumulate", "update.h", accumulate, accumulate, accumulate_fill, 4, 2, OP_UPDATES, "gradients of several calls",
+    .grad = NULL);
+TRAIN_OP(op_count_samples, "CountSamples", "update.h", count_samples, accumulate, accumulate_fill, 2, 1, OP_UPDATES, "samples of several calls",
+    .grad = NULL);
 TRAIN_OP(op_take, "Take", "train.h", take, take, take_fill, 2, 1, 0, "the samples that are there", .grad = NULL);
 TRAIN_OP(op_drop, "Drop", "train.h", drop, drop, drop_fill, 3, 1, 0, "dropout in training", .grad = drop_grad);
 /* clang-format on */

@@ -44,10 +44,11 @@ static void lifetimes(struct graph *g)
             if (n->out[k])
                 extend(root_of(n->out[k]), n->step);
     }
+    const int loop_steps = graph_loop_steps(g, NULL);
     for (int i = 0; i < g->tensors; i++) /* what holds all samples does so throughout the loop */
         if (g->tensor[i]->sample) {
             extend(root_of(g->tensor[i]), 0);
-            extend(root_of(g->tensor[i]), g->loop_steps - 1);
+            extend(root_of(g->tensor[i]), loop_steps - 1);
         }
 }
 

@@ -21,10 +21,6 @@ bool pass_schedule(struct graph *g, struct options *o)
         n->step = -1;
         if (!n->folded && !(n->op->flags & OP_VIEW) && n->kernel)
             n->step = step++;
-        if (n->step >= 0 && n->samples) {
-            g->loop_steps = step;
-            g->samples = n->samples;
-        }
     }
     g->steps = step;
     alias_views(g);

@@ -4,7 +4,6 @@
  * add rounding errors likewise, within --max-error. With --tune measured times take the place of estimates. Then it says whose weights are
  * stored in 16 bits (halves.c). */
 #include "../pass.h"
-#include "halves.h"
 #include "tuned.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 #include "tuned.h"
-#include "halves.h"
+#include "../halves.h"
 
 #include <errno.h>
 #include <stdlib.h>

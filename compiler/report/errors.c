@@ -13,7 +13,7 @@
 #include "../../runtime/dense.h"
 #include "../../runtime/dense_half.h"
 #include "../../runtime/half.h"
-#include "../passes/halves.h"
+#include "../halves.h"
 
 enum { SIDE = 8 };
 

@@ -1,6 +1,6 @@
 /* The report for programs. */
 #include "report.h"
-#include "../passes/halves.h"
+#include "../halves.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -106,7 +106,7 @@ static json_t *network_json(const struct report *r)
     json_object_set_new(o, "depth", json_integer(r->depth));
     json_object_set_new(o, "depth_with_weights", json_integer(r->weighted_depth));
     json_object_set_new(o, "steps", json_integer(r->steps));
-    json_object_set_new(o, "steps_by_sample", json_integer(r->g->loop_steps));
+    json_object_set_new(o, "steps_by_sample", json_integer(graph_loop_steps(r->g, NULL)));
     json_object_set_new(o, "reorders", json_integer(r->reorders));
     json_object_set_new(o, "concat_copies", json_integer(r->copies));
     json_object_set_new(o, "inputs", io_json(r, g->input, g->inputs));

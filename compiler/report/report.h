@@ -95,14 +95,14 @@ enum report_form { REPORT_NONE, REPORT_TEXT, REPORT_JSON, REPORT_HTML, REPORT_DO
 bool report_form_named(const char *name, enum report_form *form); /* NULL: text */
 
 /* training.c: step and eval are planned. Heap memory, which nothing points out of. */
-/* Bytes of machine code that a graph's layers become, about; how many kernels are specialised for it. */
-int64_t code_estimate(struct graph *g, const struct options *o, const char *name, int *instances);
 struct training *training_figures(struct graph *step, struct graph *eval, const struct options *o);
 void training_free(struct training *t);
 void training_text(FILE *f, const struct training *t);
 struct json_t;
 struct json_t *training_json(const struct training *t);
 
+/* report.c. Bytes of machine code that a graph's layers become, about; how many kernels are specialised for it. */
+int64_t code_estimate(struct graph *g, const struct options *o, const char *name, int *instances);
 /* g: planned. The report points into it. It takes `training` (NULL: none). */
 struct report *report_new(struct graph *g, struct training *training, const struct options *o);
 void report_free(struct report *r);

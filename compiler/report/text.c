@@ -1,6 +1,6 @@
 /* The report for people. */
 #include "report.h"
-#include "../passes/halves.h"
+#include "../halves.h"
 
 #include <string.h>
 
@@ -80,6 +80,8 @@ static void print_totals(FILE *f, const struct report *r)
 {
     const struct graph *g = r->g;
     char a[32], b[32];
+    int samples;
+    const int loop_steps = graph_loop_steps(g, &samples);
     fprintf(f, "parameters     %s", thousands(r->parameters, a));
     if (r->dense_parameters > 0)
         fprintf(f, "; dense layers hold %s (%s%%)", thousands(r->dense_parameters, a), percent(r->dense_parameters, r->parameters, b));
@@ -100,8 +102,8 @@ static void print_totals(FILE *f, const struct report *r)
         fprintf(f, " (the arena is %.1f%% above)", 100.0 * (double)(r->arena_bytes - r->arena_lower_bound) / (double)r->arena_lower_bound);
     fprintf(f, "\nstack          at most %s bytes", thousands(r->stack_bytes, a));
     fprintf(f, "\ncode           about %s: %d steps, %d specialised kernels", bytes_text(r->code_bytes, a), r->steps, r->instances);
-    if (g->loop_steps)
-        fprintf(f, "\nbatch          the first %d steps run for each of %d samples in turn, the others for all at once", g->loop_steps, g->samples);
+    if (loop_steps)
+        fprintf(f, "\nbatch          the first %d steps run for each of %d samples in turn, the others for all at once", loop_steps, samples);
     fprintf(f, "\ndepth          %d layers with weights, %d in all\n", r->weighted_depth, r->depth);
     print_kinds(f, r);
     if (r->reorders)

@@ -1,6 +1,6 @@
 /* Values of constants. Large ones (weights, packed weights) are computed only when they are written, one at a time, so
  * that a network of 500 MB needs little more than that; small ones at once, because shapes depend on them. */
-#include "../pass.h"
+#include "../op.h"
 
 #include <stdlib.h>
 #include <string.h>

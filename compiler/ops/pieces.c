@@ -1,6 +1,6 @@
 /* The values of a constant, piece by piece: parameters are drawn, packed, and taken by the caller (who writes them) while they are in the
  * cache. What is not made of parts is computed as a whole. */
-#include "../pass.h"
+#include "../op.h"
 
 #include <stdlib.h>
 
