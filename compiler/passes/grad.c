@@ -127,11 +127,30 @@ static void initial_values(const struct node *n)
     }
 }
 
+/* Nor of how many products a result is the sum, which is how large the weights of a layer begin. */
+static void count_products(const struct node *n)
+{
+    struct tensor *w = n->nin > 1 ? n->in[1] : NULL;
+    struct cost c = {0};
+    int axis;
+    int64_t groups;
+    if (!w || w->kind != T_PARAM || w->init != INIT_NONE || w->rank < 2)
+        return;
+    if (n->op->channel_axis && n->op->channel_axis(n, &axis, &groups)) {
+        w->fan_in = (int)(tensor_count(w) / MAX(1, w->dim[axis] * groups));
+    } else if (n->op->cost) {
+        n->op->cost(n, &c);
+        w->fan_in = (int)MIN(c.macs / MAX(1, tensor_count(n->out[0])), INT32_MAX);
+    }
+}
+
 static void parameters_to_state(struct graph *g)
 {
     int64_t offset = 0;
-    for (int i = 0; i < g->nodes; i++)
+    for (int i = 0; i < g->nodes; i++) {
         initial_values(g->node[i]);
+        count_products(g->node[i]);
+    }
     for (int i = 0; i < g->tensors; i++) {
         struct tensor *t = g->tensor[i];
         if (t->kind != T_PARAM || !dtype_is_float(t->dtype) || t->users == 0)
