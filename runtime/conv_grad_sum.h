@@ -37,9 +37,11 @@ CNNC_INLINE void CNNC_FN(cnnc_grad_winograd_weight)(cnnc_vf *o, const cnnc_vf *s
     o[2] = CNNC_VFMA(two, c, CNNC_VFNMA(sixth, a, s[5]));
 }
 
-/* Sums of a pair of blocks, of `parts` parts, become its weights [9][B in][B out]. */
-CNNC_INLINE void CNNC_FN(cnnc_grad_winograd_pair)(const float *sums, ptrdiff_t position, int parts, ptrdiff_t part, float *to)
+/* Winograd sums of one pair of blocks, of `parts` parts, go to dw [OC][ic][9]. */
+CNNC_INLINE void CNNC_FN(cnnc_grad_winograd_store)(const float *sums, ptrdiff_t position, int parts, ptrdiff_t part, float *dw, int oc, int ic,
+                                                   long ob, long ib)
 {
+    float to[9 * CNNC_B * CNNC_B];
     for (long at = 0; at < CNNC_B * CNNC_B; at += CNNC_VL) {
         cnnc_vf d[3][6], e[6], f[3];
         CNNC_UNROLL
@@ -64,26 +66,19 @@ CNNC_INLINE void CNNC_FN(cnnc_grad_winograd_pair)(const float *sums, ptrdiff_t p
                 CNNC_VSTORE(to + (r * 3 + c) * CNNC_B * CNNC_B + at, f[c]);
         }
     }
+    CNNC_FN(cnnc_grad_store)(to, dw, oc, ic, 9, ob, ib, 0, 9);
 }
 
-CNNC_INLINE void CNNC_FN(cnnc_weight_sum)(const struct cnnc_weight_sum *g, const void *const in[], void *const out[], struct cnnc_thread t)
+CNNC_INLINE void CNNC_FN(cnnc_weight_sum)(const struct cnnc_weight_sum *k, const void *const in[], void *const out[], struct cnnc_thread t)
 {
-    const struct cnnc_weight_sum *k = g;
-    const long blocks = cnnc_blocks(k->ic), pairs = cnnc_blocks(k->oc) * blocks;
-    const ptrdiff_t part = cnnc_weight_sum_part(k);
+    const long blocks = cnnc_blocks(k->ic), pairs = cnnc_blocks(k->oc) * blocks, rows = (long)k->ic * k->taps; /* rows: taps of input channels */
+    const ptrdiff_t part = cnnc_weight_sum_part(k), position = cnnc_grad_winograd_position(pairs);
+    const int winograd = k->form == CNNC_WEIGHT_WINOGRAD;
     long u, last;
-    if (k->form == CNNC_WEIGHT_WINOGRAD) {
-        float pair[9 * CNNC_B * CNNC_B];
-        cnnc_split(pairs, t, &u, &last);
-        for (; u < last; u++) {
-            CNNC_FN(cnnc_grad_winograd_pair)((const float *)in[0] + u * CNNC_B * CNNC_B, cnnc_grad_winograd_position(pairs), k->parts, part, pair);
-            CNNC_FN(cnnc_grad_store)(pair, (float *)out[0], k->oc, k->ic, 9, u / blocks, u % blocks, 0, 9);
-        }
-        return;
-    }
-    /* a tap of one input channel after another */
-    const long rows = (long)k->ic * k->taps;
-    cnnc_split(cnnc_blocks(k->oc) * rows, t, &u, &last);
+    cnnc_split(winograd ? pairs : cnnc_blocks(k->oc) * rows, t, &u, &last);
+    for (; winograd && u < last; u++)
+        CNNC_FN(cnnc_grad_winograd_store)((const float *)in[0] + u * CNNC_B * CNNC_B, position, k->parts, part, (float *)out[0], k->oc, k->ic,
+                                          u / blocks, u % blocks);
     for (; u < last; u++) {
         const long ob = u / rows, i = u % rows / k->taps, tap = u % k->taps;
         const float *p = (const float *)in[0] + (k->form == CNNC_WEIGHT_FIRST

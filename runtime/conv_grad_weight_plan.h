@@ -89,11 +89,11 @@ CNNC_INLINE void cnnc_conv_grad_weight_winograd_plan(struct cnnc_grad_weight *g)
     c->tile_block = (int)(whole ? each : cnnc_min(each, cnnc_max(64, 896 / (ib + g->group))));
 }
 
-/* Transforms of the input and of dy; and, where dw is made at once, sums of a group and a pair's weights. */
+/* Transforms of the input and of dy; and, where dw is made at once, sums of a group. */
 CNNC_INLINE size_t cnnc_conv_grad_weight_winograd_scratch(const struct cnnc_grad_weight *g)
 {
     const long ib = cnnc_blocks(g->c.ic), tb = g->c.tile_block;
     const ptrdiff_t transforms = 36 * (cnnc_winograd_position(ib, tb) + cnnc_winograd_position(g->group, tb));
-    return (size_t)(transforms + (g->parts > 1 ? 0 : 36 * cnnc_grad_winograd_position(g->group * ib) + 9 * CNNC_B * CNNC_B)) * sizeof(float);
+    return (size_t)(transforms + (g->parts > 1 ? 0 : 36 * cnnc_grad_winograd_position(g->group * ib))) * sizeof(float);
 }
 #endif

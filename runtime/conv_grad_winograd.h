@@ -103,7 +103,7 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_grad_weight_winograd)(const struct cnnc_grad_
     const long ibs = cnnc_blocks(k->ic), obs = cnnc_blocks(k->oc), tiles = cnnc_grad_winograd_tiles(k), TB = k->tile_block;
     const ptrdiff_t vp = cnnc_winograd_position(ibs, TB), wp = cnnc_winograd_position(g->group, TB);
     const ptrdiff_t sp = cnnc_grad_winograd_position((g->parts > 1 ? obs : g->group) * ibs);
-    float *V = (float *)t.scratch, *W = V + 36 * vp, *room = W + 36 * wp, *pair = room + 36 * sp;
+    float *V = (float *)t.scratch, *W = V + 36 * vp, *room = W + 36 * wp;
     long u, last, held = -1; /* the tile from which on V has transforms */
     cnnc_split(g->parts * obs, t, &u, &last);
     while (u < last) {
@@ -122,10 +122,8 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_grad_weight_winograd)(const struct cnnc_grad_
                         CNNC_FN(cnnc_grad_winograd_product)(V + p * vp + ib * TB * CNNC_B, W + p * wp + ob * TB * CNNC_B,
                                                             sums + p * sp + (ob * ibs + ib) * CNNC_B * CNNC_B, n, t0 > first);
         }
-        for (long q = 0; g->parts == 1 && q < on * ibs; q++) {
-            CNNC_FN(cnnc_grad_winograd_pair)(sums + q * CNNC_B * CNNC_B, sp, 1, 0, pair);
-            CNNC_FN(cnnc_grad_store)(pair, (float *)out[0], k->oc, k->ic, 9, o0 + q / ibs, q % ibs, 0, 9);
-        }
+        for (long q = 0; g->parts == 1 && q < on * ibs; q++)
+            CNNC_FN(cnnc_grad_winograd_store)(sums + q * CNNC_B * CNNC_B, sp, 1, 0, (float *)out[0], k->oc, k->ic, o0 + q / ibs, q % ibs);
         u += on;
     }
 }

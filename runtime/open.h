@@ -21,12 +21,14 @@ static CNNC_UNUSED const char *cnnc_status_text(int status)
     case CNNC_DAMAGED: return "the weights file is damaged";
     case CNNC_NO_FILE: return "the weights file cannot be read";
     case CNNC_NO_MEMORY: return "out of memory";
+    case CNNC_TOO_LONG: return "the weights file is longer than its header says";
     case CNNC_DIFFERS: return "a layer's result is not the stored one";
     }
     return "unknown status";
 }
 
-/* Is this a whole weights file (64-byte header, then the payload), for the network with this identity? */
+/* Is this a whole weights file (64-byte header, then the payload), for the network with this identity? A caller's buffer may be larger; what
+ * reads a file itself refuses one that is. */
 static CNNC_UNUSED int cnnc_weights_header(const void *weights, size_t bytes, uint64_t identity, size_t payload)
 {
     const unsigned char *p = weights;

@@ -101,7 +101,8 @@ void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f)
             "    CNNC_DAMAGED,        /* weights whose checksum is wrong */\n"
             "    CNNC_NO_FILE,        /* the weights file cannot be opened or mapped */\n"
             "    CNNC_NO_MEMORY,\n"
-            "    CNNC_DIFFERS         /* self-test: a layer's result is not the stored one */\n"
+            "    CNNC_DIFFERS,        /* self-test: a layer's result is not the stored one */\n"
+            "    CNNC_TOO_LONG        /* the weights file goes on behind its weights */\n"
             "};\n"
             "struct cnnc_io {\n"
             "    const char *name;\n"
@@ -138,7 +139,8 @@ void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f)
     fprintf(f, "extern const struct cnnc_io %s_inputs[%s%s], ", n, e->g->inputs ? u : "1", e->g->inputs ? "_INPUTS" : "");
     fprintf(f, "%s_outputs[%s_OUTPUTS];\n\n", n, u); /* C has no arrays of none: an input that is not there */
     fprintf(f,
-            "/* weights: the whole weights file in memory, or NULL where it is part of the code. Returns an enum cnnc_status. */\n"
+            "/* weights: the whole weights file in memory (what follows it there is not looked at), or NULL where it is part of the code. Returns an\n"
+            " * enum cnnc_status. */\n"
             "int %s_init(%s_ctx *ctx, const void *weights, size_t weights_bytes, void *arena, size_t arena_bytes, int threads);\n\n",
             n, n);
     fprintf(f, "#ifdef CNNC_PROFILE\nextern const char *const %s_steps[%s%s]; /* their names: the layers' */\n#endif\n\n", n,

@@ -188,7 +188,9 @@ static void print_setup(struct emitter *e, FILE *f)
         fprintf(f, "    const int status = cnnc_weights_header(weights, weights_bytes, UINT64_C(0x%016" PRIx64 "), %s_WEIGHTS_BYTES);\n"
                    "    if (status != CNNC_OK)\n        return status;\n",
                 e->identity, u);
-    else
+    if (e->weights_in == WEIGHTS_INCBIN)
+        fprintf(f, "    if (weights_bytes > %d + (size_t)%s_WEIGHTS_BYTES)\n        return CNNC_TOO_LONG;\n", WEIGHTS_HEADER, u);
+    if (e->weights_in == WEIGHTS_C)
         fputs("    (void)weights;\n    (void)weights_bytes;\n", f);
     fprintf(f,
             "    memset(ctx, 0, sizeof *ctx);\n"
@@ -224,7 +226,7 @@ static void print_setup(struct emitter *e, FILE *f)
                 e->identity, u);
 
     fprintf(f,
-            "\nconst char *%s_strerror(int status)\n{\n    return cnnc_status_text(status);\n}\n"
+            "\nconst char *%s_strerror(int status)\n{\n%s    return cnnc_status_text(status);\n}\n"
             "\n#ifndef CNNC_FREESTANDING\n"
             "void %s_close(%s_ctx *ctx)\n{\n    cnnc_close(ctx);\n}\n\n"
             "%s_ctx *%s_open(const char *weights_file, int threads, int flags, int *status)\n"
@@ -233,12 +235,15 @@ static void print_setup(struct emitter *e, FILE *f)
             "    int s = cnnc_open(&o, sizeof(%s_ctx), threads < 1 ? 0 : %s_ARENA_BYTES(threads), %s, flags & %s_HUGE_PAGES);\n"
             "    if (s == CNNC_OK)\n"
             "        s = %s_init(o.context, o.weights, o.weights_bytes, o.arena, o.arena_bytes, threads);\n"
+            "    if (s == CNNC_OK && o.weights_bytes > %s_WEIGHTS_FILE_BYTES)\n        s = CNNC_TOO_LONG;\n"
             "    if (status)\n        *status = s;\n"
             "    if (s == CNNC_OK)\n        return o.context;\n"
             "    cnnc_close(o.context);\n"
             "    return NULL;\n"
             "}\n#endif\n",
-            n, n, n, n, n, n, u, e->weights_in == WEIGHTS_FILE ? "weights_file" : "((void)weights_file, (const char *)NULL)", u, n);
+            n, e->weights_in == WEIGHTS_C ? "" : arena_printf(&e->arena, "    if (status == CNNC_TOO_LONG)\n        return \"the weights file is longer than "
+                                                              "the %" PRId64 " bytes that are expected\";\n", e->g->weights_bytes + WEIGHTS_HEADER),
+            n, n, n, n, n, u, e->weights_in == WEIGHTS_FILE ? "weights_file" : "((void)weights_file, (const char *)NULL)", u, n, u);
 }
 
 static void print_weights(struct emitter *e, FILE *f)
