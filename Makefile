@@ -126,6 +126,9 @@ bench: all
 bench-train: all
 	@CC="$(CC)" python3 tests/bench/train.py
 
+bench-shares: all
+	@CC="$(CC)" python3 tests/bench/shares.py
+
 # ---- installation --------------------------------------------------------------------------------------------------
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -151,7 +154,8 @@ help:
 	@echo 'make test-packages   installs what the tests for other machines need, and ONNX Runtime'
 	@echo 'make bench           cnnc against ONNX Runtime (needs node and npm)'
 	@echo 'make bench-train     training steps against PyTorch (needs python3-torch)'
+	@echo 'make bench-shares    layers beside what the machine can do: the peak of multiply-adds, the speed of copying (needs python3)'
 	@echo 'make install         into PREFIX=$(PREFIX), under DESTDIR if that is set; make uninstall'
 	@echo 'make clean'
 
-.PHONY: all asan check test test-full test-packages demo bench bench-train install uninstall clean help
+.PHONY: all asan check test test-full test-packages demo bench bench-train bench-shares install uninstall clean help
