@@ -101,7 +101,8 @@ void training_text(FILE *f, const struct training *t);
 struct json_t;
 struct json_t *training_json(const struct training *t);
 
-/* report.c. Bytes of machine code that a graph's layers become, about; how many kernels are specialised for it. */
+/* report.c. Bytes of machine code and constants that a graph's layers become, about, and how many kernels are specialised for it; instances
+ * NULL: its kernels are those of other graphs in the file. */
 int64_t code_estimate(struct graph *g, const struct options *o, const char *name, int *instances);
 /* g: planned. The report points into it. It takes `training` (NULL: none). */
 struct report *report_new(struct graph *g, struct training *training, const struct options *o);

@@ -143,11 +143,7 @@ struct training *training_figures(struct graph *step, struct graph *eval, const 
     add_gradients(r, step);
     add_activations(r, step, first, last);
     add_algorithms(r, step, last);
-    struct options training = *o;
-    int of_eval;
-    training.target.train = true;
-    r->code_bytes = code_estimate(step, &training, "step", &r->instances) + code_estimate(eval, &training, "eval", &of_eval);
-    r->instances += of_eval;
+    r->code_bytes = code_estimate(step, o, "step", &r->instances) + code_estimate(eval, o, "eval", NULL); /* whose kernels are mostly inference's */
     r->real = o->train.in_double ? 8 : 4;
     r->parameter_bytes = step->parameter_bytes;
     r->state_bytes = step->state_bytes;
