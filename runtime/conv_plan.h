@@ -39,10 +39,11 @@ CNNC_INLINE int cnnc_plan_overlap(int width, int ocb)
     return (width + cut - 1) / cut * cut - width;
 }
 
-/* Output blocks per tile: a divisor, so that no tile is cut short. */
+/* Output blocks per tile: a divisor, so that no tile is cut short. Not seven: with their weights in registers no room is left for more than three pixels,
+ * for which the weights come from the level 2 cache, time and again; one block's stay in the first, for 28. */
 CNNC_INLINE int cnnc_plan_ocb(int blocks, int width)
 {
-    return width <= 4 && blocks % 4 == 0 ? 4 : blocks % 2 == 0 ? 2 : blocks % 3 == 0 ? 3 : blocks % 5 == 0 ? 5 : blocks % 7 == 0 ? 7 : 1;
+    return width <= 4 && blocks % 4 == 0 ? 4 : blocks % 2 == 0 ? 2 : blocks % 3 == 0 ? 3 : blocks % 5 == 0 ? 5 : 1;
 }
 
 /* Whether the tiles of tile_ocb blocks, if there is one per pixel only, end with half a block or less of channels. */
