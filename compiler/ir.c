@@ -154,6 +154,16 @@ const struct tensor *slice_root(const struct tensor *t)
     return t;
 }
 
+bool is_cut(const struct tensor *t) { return t->def && t->def->slices && t->slice && t->base == t->def->in[0]; }
+
+bool cuts(const struct node *n)
+{
+    bool any = false;
+    for (int i = 0; i < n->nout && n->slices; i++)
+        any |= n->out[i] && is_cut(n->out[i]);
+    return any;
+}
+
 int64_t tensor_elements_stored(const struct tensor *t)
 {
     const struct layout *l = &t->layout;

@@ -137,7 +137,7 @@ struct node {
     double error;            /* what the kernel adds to rounding errors (struct kernel) */
     const char *tuned;       /* --tune: the layer as the file of times has it */
     const char *kernel_note; /* why this kernel, for the report: "410 us; conv_plain: 8.2 ms" */
-    bool slices;             /* runs nothing: its inputs lie inside its output */
+    bool slices;             /* runs nothing: its inputs lie inside its output, or its outputs inside its input 0 */
     bool again;              /* computes a second time what would have to be kept otherwise (recompute.c) */
     bool folded;             /* computed by the compiler: constants only */
     int samples;             /* in the loop over a batch's samples (passes/samples.c): their number; otherwise 0 */
@@ -208,6 +208,8 @@ void tensor_set_shape(struct tensor *t, int rank, const int64_t *dim);
 int64_t tensor_count(const struct tensor *t);         /* elements, product of dims */
 int64_t dims_count(int n, const int64_t *dim);
 const struct tensor *slice_root(const struct tensor *t); /* the tensor whose strides and halo t has: itself, mostly */
+bool is_cut(const struct tensor *t);                     /* a part of a larger tensor, which its node reads and leaves as it is */
+bool cuts(const struct node *n);                         /* makes such parts */
 int64_t tensor_elements_stored(const struct tensor *t); /* layout, halo and channel padding included */
 bool same_shape(const struct tensor *a, const struct tensor *b);
 const char *shape_text(const struct tensor *t, char text[160]); /* "96x27x27" without the batch: "1x96x27x27" */

@@ -26,6 +26,7 @@ static const struct pass passes[] = {
     {"simplify", pass_simplify, "constants and batch norm fold, dead code goes", false},
     {"quantize", pass_quantize, "what is quantised is computed in integers", false},
     {"fuse", pass_fuse, "activations, additions and pools join the layer before", false},
+    {"siblings", pass_siblings, "convolutions that read the same tensor become one", false},
     {"select", pass_select, "a kernel and a layout for every layer", false},
     {"layout", pass_layout, "the conversions that remain", false},
     {"samples", pass_samples, "of a batch, the first layers run sample by sample", true},

@@ -127,6 +127,7 @@ struct kernel {
     bool scales;               /* with float16 it needs a stage of the epilogue for their factors */
     bool views;                /* writes through a view: its outputs may have a halo or be a slice of a larger tensor */
     bool slices;               /* nothing runs: its inputs come to lie inside its output (concat of whole blocks) */
+    bool cuts;                 /* nothing runs: its outputs are read where they lie inside its input 0 (split into whole blocks) */
     bool pools;                /* computes node->pool as well, a pooling, and only such nodes */
     bool (*joins)(const struct node *n, const struct node *next); /* the same for a `next` with weights of its own that reads n's result; NULL: none */
     bool (*match)(const struct node *n, const struct target *target); /* can it compute this node? NULL: always */

@@ -66,6 +66,7 @@ pass_fn pass_grad;         /* training: loss, backward nodes and updates join th
 pass_fn pass_simplify;     /* constants fold, batch norm goes into conv, dead code goes */
 pass_fn pass_quantize;     /* what stands between DequantizeLinear and QuantizeLinear is computed in integers */
 pass_fn pass_fuse;         /* activations, adds and pools become epilogues */
+pass_fn pass_siblings;     /* convolutions of the same tensor become one */
 pass_fn pass_select;       /* a kernel, and with it a layout, for every node */
 pass_fn pass_layout;       /* the conversions that remain become nodes; halos; concat in place */
 pass_fn pass_samples;      /* the first layers of a batch run sample by sample */
@@ -83,8 +84,9 @@ void place_slices(struct graph *g);
 bool writes_views(const struct tensor *t);
 
 const char *kernel_name(struct arena *a, const struct node *n, const struct kernel *k); /* "conv_direct" */
-/* select.c: the first kernel, in table order, that says it matches. */
+/* select.c: the first kernel, in table order, that says it matches; the one that takes least time. */
 const struct kernel *first_match(const struct node *n, const struct target *target);
+const struct kernel *best_kernel(const struct node *n, const struct target *target, double *seconds);
 
 /* subgraph.c. fold_evaluate() of a node that owns subgraphs. */
 bool subgraph_evaluate(struct graph *g, struct node *n);

@@ -61,16 +61,18 @@ static double tolerance(const struct graph *g, const struct reference *r)
     return r->dtype == DT_F32 ? (1e-3 + half_tolerance(g)) * r->range + 1e-6 : 1;
 }
 
-/* Does n stand behind the loop for all that its rounds made of one sample each (Samples)? Other nodes that run nothing join tensors of the same batch. */
+/* Does n stand behind the loop for all that its rounds made of one sample each (Samples)? Other nodes that run nothing join or cut tensors of the same
+ * batch. */
 static bool collects_samples(const struct node *n) { return n->slices && !n->samples && n->in[0]->sample; }
 
-/* The step behind which all of n's results can be looked at; -1: none. A loop over samples leaves what it hands on. */
-static int check_step(const struct graph *g, const struct node *n)
+/* The step behind which all of n's results can be looked at; -1: none. A loop over samples leaves what it hands on. What lies inside its operand is
+ * there as soon as the step before it in order, which is `before`, has run. */
+static int check_step(const struct graph *g, const struct node *n, int before)
 {
-    return collects_samples(n) ? graph_loop_steps(g, NULL) - 1 : n->samples ? -1 : n->step;
+    return collects_samples(n) ? graph_loop_steps(g, NULL) - 1 : n->samples ? -1 : cuts(n) ? before : n->step;
 }
 
-static void print_check(struct emitter *e, FILE *f, const struct node *n, const struct tensor *t, const struct reference *r)
+static void print_check(struct emitter *e, FILE *f, int step, const struct node *n, const struct tensor *t, const struct reference *r)
 {
     char a[32];
     int where;
@@ -86,7 +88,7 @@ static void print_check(struct emitter *e, FILE *f, const struct node *n, const 
         x = extent5(t);
         v = view_of(t);
     }
-    fprintf(f, "    {\"%s\", %d, %d, %" PRId64 ", %d, %d, {%d, %d, %d, %d, %d}, {%td, %td, %td, %td}, ", c_string(&e->arena, n->name), check_step(e->g, n), where, bytes,
+    fprintf(f, "    {\"%s\", %d, %d, %" PRId64 ", %d, %d, {%d, %d, %d, %d, %d}, {%td, %td, %td, %td}, ", c_string(&e->arena, cuts(n) ? r->name : n->name), step, where, bytes,
             t->dtype, MAX(l->block, 1), x.n, x.c, x.d, x.h, x.w, v.n, v.c, v.d, v.h);
     fprintf(f, "%s, ", double_text(r->sum, a));
     fprintf(f, "%s, {", double_text(tolerance(e->g, r), a));
@@ -103,29 +105,33 @@ static void print_check(struct emitter *e, FILE *f, const struct node *n, const 
 }
 
 /* Calls print for every result that a step leaves where it can be looked at. */
-static void each_check(struct emitter *e, FILE *f, void print(struct emitter *, FILE *, const struct node *, const struct tensor *, const struct reference *))
+static void each_check(struct emitter *e, FILE *f, void print(struct emitter *, FILE *, int step, const struct node *, const struct tensor *, const struct reference *))
 {
     const struct graph *g = e->g;
     int where;
     int64_t bytes;
-    for (int i = 0; i < g->nodes; i++)
-        for (int k = 0; check_step(g, g->node[i]) >= 0 && k < g->node[i]->nout; k++) {
-            const struct tensor *t = g->node[i]->out[k];
+    for (int i = 0, last = -1; i < g->nodes; i++) {
+        const struct node *n = g->node[i];
+        const int step = check_step(g, n, last);
+        last = MAX(last, n->step);
+        for (int k = 0; step >= 0 && k < n->nout; k++) {
+            const struct tensor *t = n->out[k];
             const struct reference *r = t ? reference_for(g, t) : NULL;
             if (r && operand_place(e, t, &where, &bytes))
-                print(e, f, g->node[i], t, r);
+                print(e, f, step, n, t, r);
         }
+    }
 }
 
 /* A small result, as floats: where a conversion repeats one, it stands once. */
-static void print_result(struct emitter *e, FILE *f, const struct node *n, const struct tensor *t, const struct reference *r)
+static void print_result(struct emitter *e, FILE *f, int step, const struct node *n, const struct tensor *t, const struct reference *r)
 {
     char a[32];
-    (void)n;
+    (void)n, (void)step;
     if (!r->all)
         return;
     for (const struct tensor *s = t; s->def && s->def->op->flags & OP_REORDERS;)
-        if (reference_for(e->g, s = s->def->in[0]) == r && s->def && s->def->step >= 0)
+        if (reference_for(e->g, s = s->def->in[0]) == r && s->def && check_step(e->g, s->def, 0) >= 0)
             return;
     fprintf(f, "static const float %s_result_%d[] = {", e->name, (int)(r - e->g->reference));
     for (int64_t i = 0; i < tensor_count(t); i++)

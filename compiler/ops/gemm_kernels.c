@@ -273,12 +273,14 @@ static double dense_cost(const struct node *n, const struct target *target)
     return MAX((double)c.macs / 25e9, (n->half ? 2 : 4) * (double)tensor_count(n->in[1]) / 12e9) + 3e-7;
 }
 
-/* The blocked tensor that the operand is a flattening of, if nothing else reads it. */
+/* The blocked tensor that the operand is a flattening of, if nothing else reads it and its elements follow each other. */
 static struct tensor *flattened(const struct node *n, const struct target *target)
 {
     struct tensor *t = n->in[0];
     while (t->def && (t->def->op->flags & OP_VIEW) && t->users == 1 && !t->is_output && t->def->nin > 0)
         t = t->def->in[0];
+    if (t->def && t->def->kernel && t->def->kernel->cuts)
+        return NULL;
     return t != n->in[0] && t->rank >= 3 && t->rank <= 5 && t->layout.block == target->block && t->layout.block > 1 &&
                    t->users == 1 && !t->is_output && t->dim[0] == n->in[0]->dim[0]
                ? t

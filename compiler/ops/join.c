@@ -89,10 +89,16 @@ static double concat_blocks_cost(const struct node *n, const struct target *targ
     (void)n, (void)target;
     return 0;
 }
+static double moving_cost(const struct tensor *t) { return 2e-7 + (double)tensor_count(t) * (double)dtype_size(t->dtype) * 3e-10; }
 static double concat_cost(const struct node *n, const struct target *target)
 {
     (void)target;
-    return 2e-7 + (double)tensor_count(n->out[0]) * (double)dtype_size(n->out[0]->dtype) * 3e-10;
+    return moving_cost(n->out[0]);
+}
+static double split_cost(const struct node *n, const struct target *target)
+{
+    (void)target;
+    return moving_cost(n->in[0]);
 }
 
 static enum past concat_past(const struct node *n, int i, int axis, int *to)
@@ -189,12 +195,30 @@ static void split_fill(const struct node *n, void *geometry, const struct target
     for (int i = 0; i < n->nout; i++)
         p->inner[i] = (long)attr_at(n, "split", i, 0) * inner_of(x, axis);
 }
-static const struct kernel split_kernels[] = {KERNEL(split_parts, "move.h", concat, split_fill)};
+
+/* Into whole channel blocks: who reads a part reads it where it lies. Not in training: what backward keeps has its own memory. */
+static bool split_blocks(const struct node *n, const struct target *target)
+{
+    const struct tensor *x = n->in[0];
+    const int64_t axis = attr_i(n, "axis");
+    if (target->train || x->dtype != DT_F32 || x->rank < 3 || x->rank > 5 || axis + (axis < 0 ? x->rank : 0) != 1)
+        return false;
+    for (int i = 0; i < n->nout; i++)
+        if (!n->out[i] || n->out[i]->dim[1] == 0 || (i + 1 < n->nout && n->out[i]->dim[1] % target->block != 0))
+            return false;
+    return true;
+}
+
+static const struct kernel split_kernels[] = {
+    {.name = "split_in_place", .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .cuts = true,
+     .match = split_blocks, .cost = concat_blocks_cost},
+    {.name = "split_parts", .part = "move.h", .geometry = &concat_geometry, .fill = split_fill, .run = run_split_parts, .cost = split_cost},
+};
 const struct op op_split = {
     .onnx = "Split", .net = "split", .doc = "a tensor cut into parts along an axis", .attrs = split_attrs,
-    .nattrs = COUNT(split_attrs), .min_in = 1, .max_in = 2, .net_in = 1, .max_out = CNNC_MOVE_PARTS, .flags = OP_VARIADIC_OUT | OP_MOVES,
+    .nattrs = COUNT(split_attrs), .min_in = 1, .max_in = 2, .net_in = 1, .max_out = CNNC_MOVE_PARTS, .flags = OP_VARIADIC_OUT | OP_MOVES | OP_SAMPLEWISE,
     .grad = split_grad, .params = split_params, .infer = split_infer, .untranspose = untranspose_axis, .past = concat_past,
-    .kernels = split_kernels, .nkernels = 1,
+    .kernels = split_kernels, .nkernels = COUNT(split_kernels),
 };
 
 /* ---- Col2Im ----------------------------------------------------------------------------------------------------- */

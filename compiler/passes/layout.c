@@ -91,6 +91,8 @@ static void convert_output(struct graph *g, int i)
 /* May t have a halo or the strides of a larger tensor? Its maker must write through a view. */
 bool writes_views(const struct tensor *t)
 {
+    if (is_cut(t))
+        return writes_views(t->base);
     return t->def && (is_reorder(t->def) || t->def->slices || (t->def->kernel && t->def->kernel->views));
 }
 

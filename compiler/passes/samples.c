@@ -21,7 +21,7 @@ static bool samplewise(const struct node *n, int64_t samples)
     if (!(n->op->flags & (OP_SAMPLEWISE | OP_ELEMENTWISE)) || n->op->flags & OP_VIEW || !(n->kernel || n->slices) || n->body[0])
         return false;
     for (int i = 0; i < n->nout; i++)
-        if (n->out[i] && (i > 0 || !has_samples(n->out[i], samples)))
+        if (n->out[i] && ((i > 0 && !n->slices) || !has_samples(n->out[i], samples)))
             return false;
     const int rank = n->out[0]->rank;
     for (int i = 0; i < n->nin; i++) {
@@ -122,8 +122,8 @@ static void hand_on(struct graph *g, struct tensor *whole, struct node *last)
     whole->def_index = 0;
     read_instead(g, whole, t);
     node_input(g, n, t);
-    for (int i = 0; i < g->tensors; i++) /* what is made inside it is now made inside its sample */
-        if (g->tensor[i]->base == whole)
+    for (int i = 0; i < g->tensors; i++) /* what the loop makes or reads inside it now lies inside its sample */
+        if (g->tensor[i]->base == whole && g->tensor[i]->def && g->tensor[i]->def->samples)
             g->tensor[i]->base = t;
     t->base = whole;
     t->slice = true;
@@ -136,6 +136,38 @@ static bool read_behind(const struct tensor *t)
     for (int u = 0; u < t->users; u++)
         behind |= !t->user[u]->samples;
     return behind;
+}
+
+/* Parts of a tensor that are read behind the loop: that is handed on, and cut there once more. */
+static void cut_behind(struct graph *g, struct node *n, struct node *last)
+{
+    bool behind = false;
+    for (int k = 0; k < n->nout; k++)
+        behind |= n->out[k] && read_behind(n->out[k]);
+    if (!behind)
+        return;
+    struct node *again = node_insert_after(g, last, n->op, n->name);
+    copy_attrs(g, again, n);
+    again->slices = true;
+    for (int k = 0; k < n->nout; k++) {
+        struct tensor *whole = n->out[k];
+        if (!whole || !read_behind(whole)) {
+            VEC_PUSH(again->out, again->nout, NULL);
+            continue;
+        }
+        struct tensor *t = one_sample(g, again, whole);
+        t->sample = false;
+        t->slice = true;
+        t->base = whole->base;
+        t->base_block = whole->base_block;
+        t->def = n;
+        n->out[k] = t;
+        again->out[k] = whole;
+        whole->def = again;
+        read_instead(g, whole, t);
+    }
+    for (int i = 0; i < n->nin; i++)
+        node_input(g, again, n->in[i]);
 }
 
 static void divide(struct graph *g, int64_t samples, const bool *in)
@@ -156,15 +188,19 @@ static void divide(struct graph *g, int64_t samples, const bool *in)
         if (g->node[i]->samples)
             node_move(g, g->node[i], position++);
     struct node *const head = g->node[first], *const last = g->node[end - 1];
+    for (int i = first; i < end; i++)
+        if (cuts(g->node[i]))
+            cut_behind(g, g->node[i], last);
     for (int i = first; i < end; i++) {
         struct node *n = g->node[i];
         n->estimate /= (double)samples;
         if (n->pool_in)
             n->pool_in->dim[0] = 1;
-        if (read_behind(n->out[0]))
-            hand_on(g, n->out[0], last);
-        else
-            n->out[0]->dim[0] = 1;
+        for (int k = 0; k < n->nout; k++)
+            if (n->out[k] && !is_cut(n->out[k]) && read_behind(n->out[k]))
+                hand_on(g, n->out[k], last);
+            else if (n->out[k])
+                n->out[k]->dim[0] = 1;
     }
     for (int i = 0; i < g->inputs; i++)
         take(g, g->input[i], head);

@@ -139,6 +139,11 @@ static const struct kernel *fastest(const struct node *n, const struct target *t
     return best;
 }
 
+const struct kernel *best_kernel(const struct node *n, const struct target *target, double *seconds)
+{
+    return fastest(n, target, &no_limits, seconds);
+}
+
 /* The pooling of n, or the layer joined to it, becomes a node of its own again. */
 static void split_pool(struct graph *g, struct node *n)
 {

@@ -1,5 +1,6 @@
 /* Concat in place: the operands of a concat of whole channel blocks are made inside its result, and the concat runs nothing.
- * An operand that cannot be made there (an input of the network, one that two concats want) is copied. */
+ * An operand that cannot be made there (an input of the network, one that two concats want) is copied. Split in place: the parts of a
+ * split into whole blocks are read where they lie in its operand. */
 #include "../pass.h"
 
 /* Why t cannot be made inside the result; NULL: it can. */
@@ -10,7 +11,7 @@ static const char *obstacle(const struct tensor *t)
     if (!t->def || t->def->folded)
         return "a constant";
     if (t->base)
-        return "joined twice";
+        return is_cut(t) ? "a part of another tensor" : "joined twice";
     if (t->is_output)
         return "an output of the network";
     for (int i = 0; i < t->users; i++) /* a view shares its memory as it lies */
@@ -57,12 +58,28 @@ static void place(struct graph *g, struct node *n)
     n->kernel = NULL;
 }
 
+/* Cuts along axis 1: parts follow each other channel block by channel block. In blocks nothing but kernels reads them, through views. */
+static void cut(struct node *n)
+{
+    int64_t channel = 0;
+    for (int i = 0; i < n->nout; i++) {
+        put(n->out[i], n->in[0], channel);
+        channel += n->out[i]->dim[1];
+    }
+    n->slices = true;
+    n->kernel = NULL;
+}
+
 void place_slices(struct graph *g)
 {
-    for (int i = 0; i < g->nodes; i++)
-        if (!g->node[i]->folded && g->node[i]->kernel && g->node[i]->kernel->slices) {
-            struct node *n = g->node[i];
+    for (int i = 0; i < g->nodes; i++) {
+        struct node *n = g->node[i];
+        if (n->folded || !n->kernel)
+            continue;
+        if (n->kernel->slices)
             place(g, n);
-            i = n->id;
-        }
+        else if (n->kernel->cuts)
+            cut(n);
+        i = n->id;
+    }
 }

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Small ONNX models as exporters write them, the results that are expected (computed here in plain Python from the definition, not from
-the graph), and what simplify leaves of them: DIR/CASE/graph, the operators in order."""
+the graph), and what simplify leaves of them: DIR/CASE/graph, the operators in order. DIR/CASE/parts: what is read where it lies in a larger tensor."""
 import math, os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "operators"))
 sys.dont_write_bytecode = True
 from onnx_file import F, I64, case, flat, node, numbers
 
-def check(name, graph, nodes, inputs, outputs, constants=(), opset=18):
+def check(name, graph, nodes, inputs, outputs, constants=(), opset=18, parts=None):
     case(name, [node(*n[:3], **(n[3] if len(n) > 3 else {})) for n in nodes], inputs, outputs, constants, opset)
     with open(os.path.join(sys.argv[1], name, "graph"), "w") as f:
         f.write(graph + "\n")
+    if parts is not None:
+        with open(os.path.join(sys.argv[1], name, "parts"), "w") as f:
+            f.write(parts + "\n")
 
 
 def each(f, v):
@@ -213,3 +216,39 @@ check("identity_out", "Relu", [("Relu", "x", "a"), ("Identity", "a", "b"), ("Ide
 check("put_off", "Pad Conv Add", [("Conv", "x w b", "c", dict(pads=[1] * 4)), ("Pad", "x p", "q"), ("Add", "c q", "y")], [IM],
       [("y", F, [[[[u + v for u, v in zip(a, c)] for a, c in zip(p, q)] for p, q in zip(conv(im, cw, cb, (1, 1, 1, 1)), im + [[[0.0] * 5] * 5])]])],
       [P([0, 0, 0, 0, 0, 1, 0, 0]), W, BIAS])
+
+# convolutions of the same tensor as one, and splits: in blocks of 16 channels
+wide, half = numbers(8, 5, 5), numbers(8, 3, 3)
+WIDE = ("x", F, [wide])
+filters = lambda o, k=1: numbers(o, 8, k, k)
+relu = lambda t: each(lambda v: max(v, 0.0), t)
+f24, f16, f32, g16 = filters(24), filters(16), filters(32), filters(16)
+b24, b16, none = numbers(24), numbers(16), [0.0] * 32
+check("siblings", "Conv Relu Conv Relu Conv Relu Conv Sigmoid", # the odd one stands last; one without a bias; another epilogue stays apart
+      [("Conv", "x p pb", "a"), ("Relu", "a", "u"), ("Conv", "x q qb", "b"), ("Relu", "b", "v"), ("Conv", "x r", "c"), ("Relu", "c", "w"), ("Conv", "x s", "d"), ("Sigmoid", "d", "y")],
+      [WIDE], [("u", F, [relu(conv(wide, f24, b24))]), ("v", F, [relu(conv(wide, f16, b16))]), ("w", F, [relu(conv(wide, f32, none))]), ("y", F, [each(sigmoid, conv(wide, g16, none))])],
+      [C("p", f24), C("pb", b24), C("q", f16), C("qb", b16), C("r", f32), C("s", g16)], parts="v.inner w.inner u.inner")
+w3, v3 = filters(16, 3), filters(32, 3)
+check("siblings_windows", "Conv Conv Conv Conv Conv", # the same window by other words; another stride, and one odd one of two, stay apart
+      [("Conv", "x p", "u", dict(pads=[1] * 4)), ("Conv", "x q", "v", dict(pads=[1] * 4, strides=[1, 1], dilations=[1, 1], kernel_shape=[3, 3])),
+       ("Conv", "x p", "w", dict(pads=[1] * 4, strides=[2, 2])), ("Conv", "x r", "m"), ("Conv", "x r rb", "n")],
+      [WIDE], [("u", F, [conv(wide, w3, none, (1,) * 4)]), ("v", F, [conv(wide, v3, none, (1,) * 4)]), ("w", F, [conv(wide, w3, none, (1,) * 4, 2)]),
+               ("m", F, [conv(wide, f24, none)]), ("n", F, [conv(wide, f24, b24)])],
+      [C("p", w3), C("q", v3), C("r", f24), C("rb", b24)], parts="u.inner v.inner")
+check("siblings_concat", "Conv Conv Conv Concat", # what a concat takes where it is made stays there
+      [("Conv", "x p", "a"), ("Conv", "x q", "b"), ("Conv", "x r", "c"), ("Concat", "a b c", "y", dict(axis=1))],
+      [WIDE], [("y", F, [conv(wide, f32, none) + conv(wide, f16, none) + conv(wide, f24, none)])], [C("p", f32), C("q", f16), C("r", f24)], parts="")
+check("siblings_learned", "Conv Conv", [("Conv", "x p", "u"), ("Conv", "x q", "v")], [WIDE, ("q", F, f16)], # filters that are known in the run only
+      [("u", F, [conv(wide, f32, none)]), ("v", F, [conv(wide, f16, none)])], [C("p", f32)], parts="")
+both = [wide, numbers(8, 5, 5)]
+f40, row = filters(40), numbers(3, 200)
+a3 = [a + a for a in w3] # of 16 channels
+cut = [conv(t, f40, [0.1] * 40) for t in both]
+check("split_in_place", "Conv Split Conv Relu Flatten Gemm", # a part whose reader wants a border around it, and one that is flattened
+      [("Conv", "x w b", "c"), ("Split", "c n", "p q s", dict(axis=1)), ("Conv", "p k", "u", dict(pads=[1] * 4)), ("Relu", "q", "v"), ("Flatten", "s", "f"),
+       ("Gemm", "f r", "y", dict(transB=1))], [("x", F, both)],
+      [("u", F, [conv(t[:16], a3, none, (1,) * 4) for t in cut]), ("v", F, [relu(t[16:32]) for t in cut]),
+       ("y", F, dense([flat(t[32:]) for t in cut], row, [0.0] * 3))],
+      [C("w", f40), C("b", [0.1] * 40), ("n", I64, [16, 16, 8]), C("k", a3), C("r", row)], parts="p q s")
+check("split_odd", "Conv Split Relu", [("Conv", "x w b", "c"), ("Split", "c n", "p q", dict(axis=1)), ("Relu", "q", "y")], [WIDE],
+      [("p", F, [conv(wide, f40, [0.1] * 40)[:8]]), ("y", F, [relu(conv(wide, f40, [0.1] * 40)[8:])])], [C("w", f40), C("b", [0.1] * 40), ("n", I64, [8, 32])], parts="")
