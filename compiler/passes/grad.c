@@ -117,7 +117,7 @@ static bool make_double(struct graph *g)
 /* Parameters that a file brought do not say how they begin: scales, variances and slopes do as those of a .net. */
 static void initial_values(const struct node *n)
 {
-    for (int k = n->op->net_in; k < n->nin && k - n->op->net_in < (int)COUNT(n->op->learned) && !n->op->channel_axis; k++) {
+    for (int k = n->op->net_in; k >= 0 && k < n->nin && k - n->op->net_in < (int)COUNT(n->op->learned) && !n->op->channel_axis; k++) {
         const char *role = n->op->learned[k - n->op->net_in];
         struct tensor *t = n->in[k];
         if (!role || !t || t->kind != T_PARAM || t->init != INIT_NONE || (strcmp(role, "weight") != 0 && strcmp(role, "running_var") != 0))
