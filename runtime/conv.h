@@ -258,16 +258,26 @@ CNNC_INLINE size_t cnnc_winograd_scratch(const struct cnnc_conv *g)
     return (size_t)(s * (cnnc_winograd_position(cnnc_blocks(g->ic), tiles) + cnnc_winograd_position(cnnc_blocks(g->oc), tiles))) * sizeof(float);
 }
 
-/* Transformed in the run: input blocks whose weights for a strip of `on` output blocks are made together, some 512 KB of them. */
-CNNC_INLINE int cnnc_winograd_chunk(const struct cnnc_conv *g, int on)
+/* Transformed in the run: input blocks whose weights, 9 KB each, are used together. */
+#define CNNC_WINOGRAD_RAW_BLOCKS 2
+
+/* Elements 2 i - 1 and 2 i of a filter's transform, scaled: g[0] + even g[2] +- odd g[1]. Variables, so that rows share their code. */
+struct cnnc_winograd_pair {
+    float even, odd;
+};
+CNNC_INLINE struct cnnc_winograd_pair cnnc_winograd_raw_pair(int i)
 {
-    return (int)cnnc_min(cnnc_blocks(g->ic), cnnc_max(1, 131072 / (36 * on * CNNC_B * CNNC_B)));
+    return i == 1 ? (struct cnnc_winograd_pair){0.5f, 0.70710678f} : (struct cnnc_winograd_pair){2, 1.41421356f};
 }
+
+/* Position p of the P columns made together in turn q: of two, the first and the last, then those that share most of their transform. */
+CNNC_INLINE int cnnc_winograd_raw_column(int P, int q, int p) { return P > 2 ? q * P + p : q == 0 ? 5 * p : 2 * q - 1 + p; }
+
 CNNC_INLINE size_t cnnc_winograd_raw_scratch(const struct cnnc_conv *g)
 {
-    const long tiles = g->tile_block + 28, on = cnnc_max(g->tile_ocb, 1);
-    const ptrdiff_t v = cnnc_winograd_position(cnnc_blocks(g->ic), tiles), m = cnnc_winograd_position(on, tiles);
-    return (size_t)(36 * (v + m + cnnc_winograd_position(on, cnnc_winograd_chunk(g, 1) * CNNC_B))) * sizeof(float);
+    const long tiles = g->tile_block + 28;
+    const ptrdiff_t v = cnnc_winograd_position(cnnc_blocks(g->ic), tiles), m = cnnc_winograd_position(1, tiles);
+    return (size_t)(36 * (v + m) + (g->half ? CNNC_WINOGRAD_RAW_BLOCKS * 9 * CNNC_B * CNNC_B : 0)) * sizeof(float);
 }
 
 /* ---- convolution and max pooling ---- */

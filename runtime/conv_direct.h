@@ -10,16 +10,6 @@
 #ifndef CNNC_CONV_DIRECT_H
 #define CNNC_CONV_DIRECT_H
 
-/* acc += one tap, nc input channels of it. */
-CNNC_INLINE void CNNC_FN(cnnc_direct_tap)(const struct cnnc_conv *k, cnnc_vf *acc, const float *x, const void *w, const int NW,
-                                          const int NV, ptrdiff_t wo, const int nc)
-{
-    if (k->oc_low)
-        CNNC_FN(cnnc_tile_fma_low)(acc, x, w, NW, NV, k->sw * CNNC_B, wo, nc, k->half);
-    else
-        CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, k->sw * CNNC_B, wo, nc, k->half);
-}
-
 /* One register tile: pixels from `x` on, input blocks ib to ie. The next strip's weights come meanwhile, to the level 2 cache: of
  * each tap's block this tile asks for row `turn` and every `turns` rows from there. */
 CNNC_INLINE void CNNC_FN(cnnc_direct_tile)(const struct cnnc_conv *k, cnnc_vf *acc, const float *x, const void *w, const int NW,
@@ -34,15 +24,15 @@ CNNC_INLINE void CNNC_FN(cnnc_direct_tile)(const struct cnnc_conv *k, cnnc_vf *a
                         CNNC_UNROLL
                         for (int j = 0; j < NV; j += CNNC_VPB)
                             CNNC_PREFETCH_L2(cnnc_weights_at(w, next + j / CNNC_VPB * wo + r * CNNC_B, k->half));
-                    CNNC_FN(cnnc_direct_tap)(k, acc, x + ib * k->x.c + a * k->dd * k->x.d + b * k->dh * k->x.h + c * k->dw * CNNC_B, w,
-                                             NW, NV, wo, CNNC_B);
+                    CNNC_FN(cnnc_tile_fma)(acc, x + ib * k->x.c + a * k->dd * k->x.d + b * k->dh * k->x.h + c * k->dw * CNNC_B, w, NW,
+                                           NV, k->sw * CNNC_B, wo, CNNC_B, k->oc_low, k->half);
                 }
     if (k->ic_tail && tail)
         for (int a = 0; a < k->kd; a++)
             for (int b = 0; b < k->kh; b++)
                 for (int c = 0; c < k->kw; c++, w = cnnc_weights_at(w, k->ic_tail * CNNC_B, k->half))
-                    CNNC_FN(cnnc_direct_tap)(k, acc, x + ib * k->x.c + a * k->dd * k->x.d + b * k->dh * k->x.h + c * k->dw * CNNC_B, w,
-                                             NW, NV, wo, k->ic_tail);
+                    CNNC_FN(cnnc_tile_fma)(acc, x + ib * k->x.c + a * k->dd * k->x.d + b * k->dh * k->x.h + c * k->dw * CNNC_B, w, NW,
+                                           NV, k->sw * CNNC_B, wo, k->ic_tail, k->oc_low, k->half);
 }
 
 /* Tiles first to last of one plane (in reading order) for vectors v.. of the output channels. x, y and args point at the image. */

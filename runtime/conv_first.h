@@ -47,7 +47,7 @@ CNNC_INLINE void CNNC_FN(cnnc_first_row)(const struct cnnc_conv *k, const float 
                     ptrdiff_t at_w = (((a * k->kh + b) * k->kw) * k->ic + c) * CNNC_B;
                     for (int e = 0; e < k->kw; e++, xp += k->dw, at_w += k->ic * CNNC_B) {
                         CNNC_OPAQUE(xp); /* neighbouring taps share pixels: the compiler would keep them, and run out of registers */
-                        CNNC_FN(cnnc_tile_fma)(acc, xp, cnnc_weights_at(w, at_w, k->half), NW, NV, k->sw, wo, 1, k->half);
+                        CNNC_FN(cnnc_tile_fma)(acc, xp, cnnc_weights_at(w, at_w, k->half), NW, NV, k->sw, wo, 1, 0, k->half);
                     }
                 }
         struct cnnc_stage_args here = cnnc_stage_args_at(&k->ep, args, at * CNNC_B, 0);

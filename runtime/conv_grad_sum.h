@@ -27,7 +27,7 @@ CNNC_INLINE void CNNC_FN(cnnc_grad_store)(const float *sum, float *dw, int oc, i
         }
 }
 
-/* o = G^T s, G as in cnnc_winograd_filter */
+/* o = G^T s, G as in cnnc_winograd_weights() */
 CNNC_INLINE void CNNC_FN(cnnc_grad_winograd_weight)(cnnc_vf *o, const cnnc_vf *s)
 {
     const cnnc_vf third = CNNC_VSET1(1.f / 3), sixth = CNNC_VSET1(1.f / 6), root = CNNC_VSET1(0.23570226f), two = CNNC_VSET1(0.47140452f);

@@ -63,10 +63,12 @@ CNNC_INLINE void cnnc_conv_plan(struct cnnc_conv *g)
               (g->od == 1 || (g->x.d == g->x.h * g->ih && g->y.d == g->y.h * g->oh && (!tensor || g->add.d == g->add.h * g->oh)));
     int width = g->flat ? g->od * g->oh * g->ow : g->ow;
     g->tile_ocb = cnnc_conv_aligned(g) ? cnnc_plan_ocb(cnnc_blocks(g->oc / g->groups), width) : 1;
-    if (g->tile_ocb == 2 && cnnc_blocks(g->oc / g->groups) % 4 == 0 && cnnc_plan_overlap(width, 2) * 20 > width && cnnc_plan_overlap(width, 4) == 0)
-        g->tile_ocb = 4; /* planes of 7x7: seven pixels by four blocks leave nothing over */
-    g->tile_w = cnnc_plan_tile_w(width, g->tile_ocb);
     g->ic_tail = g->groups == 1 ? g->ic % CNNC_B : 0;
+    const long block = cnnc_conv_w_block(g, cnnc_conv_in_blocks(g)) * (long)sizeof(float);
+    if (g->tile_ocb == 2 && cnnc_blocks(g->oc / g->groups) % 4 == 0 && cnnc_plan_overlap(width, 2) * 20 > width &&
+        cnnc_plan_overlap(width, 4) == 0 && 4 * block <= CNNC_L2_BYTES / 4)
+        g->tile_ocb = 4; /* planes of 7x7: seven pixels by four blocks leave nothing over, if their weights stay in the cache with the next */
+    g->tile_w = cnnc_plan_tile_w(width, g->tile_ocb);
     g->oc_low = cnnc_plan_low(g);
     /* a tensor operand that is y itself would not survive partial sums in y */
     long slab = (long)cnnc_conv_in_blocks(g) * CNNC_B * g->kd * g->kh * g->kw * 2 * CNNC_B * (long)sizeof(float);
@@ -171,8 +173,8 @@ CNNC_INLINE void cnnc_winograd_raw_plan(struct cnnc_conv *g)
     const int most = (int)cnnc_max(16, room / cnnc_blocks(g->ic)), blocks = (tiles + most - 1) / most;
     g->winograd = 4, g->flat = 0, g->oc_low = 0, g->passes = 1, g->ic_tail = g->ic % CNNC_B;
     g->tile_block = (tiles + blocks - 1) / blocks;
-    g->tile_ocb = cnnc_plan_ocb(cnnc_blocks(g->oc), g->tile_block);
-    g->tile_w = cnnc_plan_tile_w(g->tile_block, g->tile_ocb);
+    g->tile_ocb = 1;
+    g->tile_w = g->tile_block;
 }
 CNNC_INLINE size_t cnnc_winograd_weights_size(const struct cnnc_conv *g)
 {

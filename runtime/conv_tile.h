@@ -23,10 +23,16 @@ CNNC_INLINE cnnc_vf CNNC_FN(cnnc_weights)(const void *w, ptrdiff_t n, const int 
     return half == CNNC_WEIGHTS_F16 ? CNNC_VLOAD_F16(p) : half == CNNC_WEIGHTS_BF16 ? CNNC_VLOAD_BF16(p) : CNNC_VLOAD((const float *)p);
 }
 
-/* acc += nc input channels of one tap. x: first pixel, others xs apart; w: [nc][B] of type half, next output block wo further. */
+/* acc += nc input channels of one tap. x: first pixel, others xs apart; w: [nc][B] of type half, next output block wo further.
+ * low: the upper half of the last vector is padding. */
 CNNC_INLINE void CNNC_FN(cnnc_tile_fma)(cnnc_vf *acc, const float *x, const void *w, const int NW, const int NV, const ptrdiff_t xs,
-                                        const ptrdiff_t wo, const int nc, const int half)
+                                        const ptrdiff_t wo, const int nc, const int low, const int half)
 {
+    const int full = low ? NV - 1 : NV;
+    cnnc_vh part[CNNC_TILE_ACC];
+    CNNC_UNROLL
+    for (int i = 0; i < NW; i++)
+        part[i] = CNNC_VLOW(acc[i * NV + NV - 1]);
     CNNC_UNROLL_BY(4)
     for (int c = 0; c < nc; c++) {
         cnnc_vf wv[CNNC_TILE_ACC];
@@ -37,40 +43,18 @@ CNNC_INLINE void CNNC_FN(cnnc_tile_fma)(cnnc_vf *acc, const float *x, const void
         for (int i = 0; i < NW; i++) {
             cnnc_vf a = CNNC_VSET1(x[i * xs + c]);
             CNNC_UNROLL
-            for (int j = 0; j < NV; j++)
+            for (int j = 0; j < full; j++)
                 acc[i * NV + j] = CNNC_VFMA(a, wv[j], acc[i * NV + j]);
+            if (low)
+                part[i] = CNNC_VLOW_FMA(CNNC_VLOW(a), CNNC_VLOW(wv[NV - 1]), part[i]);
         }
     }
-}
-
-/* The same where the upper half of the last vector is padding. */
-CNNC_INLINE void CNNC_FN(cnnc_tile_fma_low)(cnnc_vf *acc, const float *x, const void *w, const int NW, const int NV, const ptrdiff_t xs,
-                                            const ptrdiff_t wo, const int nc, const int half)
-{
-    const int last = NV - 1;
-    cnnc_vh low[CNNC_TILE_ACC];
-    CNNC_UNROLL
-    for (int i = 0; i < NW; i++)
-        low[i] = CNNC_VLOW(acc[i * NV + last]);
-    for (int c = 0; c < nc; c++) {
-        cnnc_vf wv[CNNC_TILE_ACC];
+    if (low) {
         CNNC_UNROLL
-        for (int j = 0; j < NV; j++)
-            wv[j] = CNNC_FN(cnnc_weights)(w, j / CNNC_VPB * wo + c * CNNC_B + j % CNNC_VPB * CNNC_VL, half);
-        CNNC_UNROLL
-        for (int i = 0; i < NW; i++) {
-            cnnc_vf a = CNNC_VSET1(x[i * xs + c]);
-            CNNC_UNROLL
-            for (int j = 0; j < last; j++)
-                acc[i * NV + j] = CNNC_VFMA(a, wv[j], acc[i * NV + j]);
-            low[i] = CNNC_VLOW_FMA(CNNC_VLOW(a), CNNC_VLOW(wv[last]), low[i]);
-        }
+        for (int i = 0; i < NW; i++)
+            acc[i * NV + NV - 1] = CNNC_VLOW_WIDE(part[i]);
     }
-    CNNC_UNROLL
-    for (int i = 0; i < NW; i++)
-        acc[i * NV + last] = CNNC_VLOW_WIDE(low[i]);
 }
-
 /* acc = bias */
 CNNC_INLINE void CNNC_FN(cnnc_tile_bias)(cnnc_vf *acc, const float *bias, const int NW, const int NV)
 {

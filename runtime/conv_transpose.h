@@ -21,7 +21,7 @@ CNNC_INLINE void CNNC_FN(cnnc_transpose_block)(const struct cnnc_conv *k, cnnc_v
                 const long at = fx + k->pw - (long)c * k->dw; /* may be negative: the halo */
                 if (at % k->sw == 0)
                     CNNC_FN(cnnc_tile_fma)(acc, x + iz * k->x.d + iy * k->x.h + at / k->sw * CNNC_B,
-                                           cnnc_weights_at(w, ((a * k->kh + b) * k->kw + c) * nc * CNNC_B, k->half), NW, NV, CNNC_B, wo, nc, k->half);
+                                           cnnc_weights_at(w, ((a * k->kh + b) * k->kw + c) * nc * CNNC_B, k->half), NW, NV, CNNC_B, wo, nc, 0, k->half);
             }
         }
     }

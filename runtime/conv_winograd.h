@@ -3,13 +3,12 @@
  * Winograd convolution F(m x m, r x r), m = k.winograd, r = k.kh: F(2, 3), F(4, 3) and F(2, 5); stride 1, dilation 1, 2-D, one group, any
  * padding. x is blocked and clipped at its border: no halo needed. Geometry struct cnnc_conv after cnnc_winograd_plan(); weights of
  * cnnc_winograd_weights(), s = m + r - 1: [s^2][OC / B][IC][B]; scratch cnnc_winograd_scratch(). cnnc_conv_winograd_raw, for F(4, 3), takes
- * the weights of cnnc_pack_conv() instead and transforms them in the run, a strip of output channels at a time: late layers have more weights than pixels, and
- * reading four times as many takes longer than making them. Plan cnnc_winograd_raw_plan(), scratch cnnc_winograd_raw_scratch().
+ * the weights of cnnc_pack_conv() instead (conv_winograd_raw.h). Plan cnnc_winograd_raw_plan(), scratch cnnc_winograd_raw_scratch().
  *
  * Blocks of k.tile_block tiles: their input transforms V (all input channels), a product with the weights for each of the s^2 positions,
  * M, and the output transforms with the epilogue. Threads share out blocks times strips of output channels; one whose share begins or ends
  * within a block transforms that block's input again. Where these are too few for even shares, they share out the tiles instead. */
-#include "conv_tile.h"
+#include "conv_winograd_raw.h"
 
 #ifndef CNNC_CONV_WINOGRAD_H
 #define CNNC_CONV_WINOGRAD_H
@@ -38,8 +37,12 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_in)(cnnc_vf *o, const cnnc_vf *d, const i
 }
 
 /* o = A^T d */
-CNNC_INLINE void CNNC_FN(cnnc_winograd_out)(cnnc_vf *o, const cnnc_vf *d, const int m, const int s)
+CNNC_INLINE void CNNC_FN(cnnc_winograd_out)(cnnc_vf *o, const cnnc_vf *d, const int m, const int s, const int raw)
 {
+    if (raw) {
+        CNNC_FN(cnnc_winograd_raw_out)(o, d);
+        return;
+    }
     if (s == 4) {
         o[0] = CNNC_VADD(CNNC_VADD(d[0], d[1]), d[2]);
         o[1] = CNNC_VSUB(CNNC_VSUB(d[1], d[2]), d[3]);
@@ -125,9 +128,9 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const
                 cnnc_vf acc[CNNC_TILE_ACC];
                 CNNC_FN(cnnc_tile_bias)(acc, NULL, NW, NV);
                 for (int ib = 0; ib < full; ib++, x += TB * CNNC_B, w = cnnc_weights_at(w, CNNC_B * CNNC_B, k->half))
-                    CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, CNNC_B, wo, CNNC_B, k->half);
+                    CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, CNNC_B, wo, CNNC_B, 0, k->half);
                 if (k->ic_tail)
-                    CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, CNNC_B, wo, k->ic_tail, k->half);
+                    CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, CNNC_B, wo, k->ic_tail, 0, k->half);
                 CNNC_FN(cnnc_tile_store)(acc, y, NW, NV, CNNC_B, TB * CNNC_B, 0);
             }
         }
@@ -135,7 +138,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const
 
 /* y = epilogue(bias + A^T M A), or the maxima of its 2x2 squares. M: [s^2][on][TB][B], from output block o0 on. */
 CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const float *M, const float *bias, float *y,
-                                               struct cnnc_stage_args args, const int m, const int pool, long v0, long v1, long t0, long n,
+                                               struct cnnc_stage_args args, const int m, const int pool, const int raw, long v0, long v1, long t0, long n,
                                                long TB, long o0, long on)
 {
     const int s = m + k->kh - 1, across = (k->ow + m - 1) / m, tiles = (k->oh + m - 1) / m * across;
@@ -157,7 +160,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
                 CNNC_UNROLL
                 for (int r = 0; r < s; r++)
                     e[r] = CNNC_VLOAD(mp + (r * s + c) * position);
-                CNNC_FN(cnnc_winograd_out)(f, e, m, s);
+                CNNC_FN(cnnc_winograd_out)(f, e, m, s, raw);
                 CNNC_UNROLL
                 for (int r = 0; r < m; r++)
                     d[r][c] = f[r];
@@ -167,7 +170,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
                 cnnc_vf above[4];
                 CNNC_UNROLL
                 for (int r = 0; r < m; r++) {
-                    CNNC_FN(cnnc_winograd_out)(f, d[r], m, s);
+                    CNNC_FN(cnnc_winograd_out)(f, d[r], m, s, raw);
                     CNNC_UNROLL
                     for (int c = 0; c < m; c++) {
                         f[c] = CNNC_FN(cnnc_epilogue)(&k->ep, CNNC_VADD(f[c], b), &here, r * k->add.h + c * CNNC_B, 0);
@@ -184,7 +187,7 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
                 float tile[4 * 4 * CNNC_VL];
                 CNNC_UNROLL
                 for (int r = 0; r < m; r++) {
-                    CNNC_FN(cnnc_winograd_out)(f, d[r], m, s);
+                    CNNC_FN(cnnc_winograd_out)(f, d[r], m, s, raw);
                     CNNC_UNROLL
                     for (int c = 0; c < m; c++)
                         CNNC_VSTORE(tile + (r * m + c) * CNNC_VL, CNNC_VADD(f[c], b));
@@ -209,110 +212,18 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
     }
 }
 
-/* u = G g */
-CNNC_INLINE void CNNC_FN(cnnc_winograd_filter)(cnnc_vf *u, const cnnc_vf *g)
-{
-    const cnnc_vf a = CNNC_VMUL(CNNC_VSET1(-1.f / 3), CNNC_VFMA(CNNC_VSET1(0.5f), g[2], g[0]));
-    const cnnc_vf b = CNNC_VMUL(CNNC_VSET1(0.23570226f), g[1]); /* sqrt(2) / 6 */
-    const cnnc_vf c = CNNC_VMUL(CNNC_VSET1(0.23570226f), CNNC_VFMA(CNNC_VSET1(2), g[2], g[0]));
-    const cnnc_vf e = CNNC_VMUL(CNNC_VSET1(1.f / 3), g[1]);
-    u[0] = g[0];
-    u[1] = CNNC_VSUB(a, b);
-    u[2] = CNNC_VADD(a, b);
-    u[3] = CNNC_VADD(c, e);
-    u[4] = CNNC_VSUB(c, e);
-    u[5] = g[2];
-}
-
-/* U = G w G^T for the strip of NV output vectors at v and input blocks b0 to b1: [36][blocks of the strip][step][B]. */
-CNNC_INLINE void CNNC_FN(cnnc_winograd_weigh)(const struct cnnc_conv *k, const void *w, float *U, const int NV, long v, int b0, int b1,
-                                              ptrdiff_t step)
-{
-    const int in = cnnc_blocks(k->ic), on = NV > CNNC_VPB ? NV / CNNC_VPB : 1;
-    const ptrdiff_t wo = cnnc_conv_w_block(k, in), position = cnnc_winograd_position(on, step);
-    for (int j = 0; j < NV; j++) {
-        const long ob = (v + j) / CNNC_VPB, lane = (v + j) % CNNC_VPB * CNNC_VL;
-        float *u = U + j / CNNC_VPB * step * CNNC_B + lane;
-        for (int ib = b0; ib < b1; ib++) {
-            const int icb = ib == in - 1 && k->ic_tail ? k->ic_tail : CNNC_B;
-            const void *p = cnnc_weights_at(w, ob * wo + ib * 9 * CNNC_B * CNNC_B + lane, k->half);
-            for (int i = 0; i < icb; i++, p = cnnc_weights_at(p, CNNC_B, k->half), u += CNNC_B) {
-                cnnc_vf g[3], d[6][3], f[6];
-                CNNC_UNROLL
-                for (int c = 0; c < 3; c++) {
-                    CNNC_UNROLL
-                    for (int r = 0; r < 3; r++)
-                        g[r] = CNNC_FN(cnnc_weights)(p, (r * 3 + c) * icb * CNNC_B, k->half);
-                    CNNC_UNROLL
-                    for (int r = 0; r < 3; r++)
-                        CNNC_PREFETCH(cnnc_weights_at(p, 9 * CNNC_B * CNNC_B + (r * 3 + c) * icb * CNNC_B, k->half));
-                    CNNC_FN(cnnc_winograd_filter)(f, g);
-                    CNNC_UNROLL
-                    for (int r = 0; r < 6; r++)
-                        d[r][c] = f[r];
-                }
-                CNNC_UNROLL
-                for (int r = 0; r < 6; r++) {
-                    CNNC_FN(cnnc_winograd_filter)(f, d[r]);
-                    CNNC_UNROLL
-                    for (int c = 0; c < 6; c++)
-                        CNNC_VSTORE(u + (r * 6 + c) * position, f[c]);
-                }
-            }
-        }
-    }
-}
-
-/* M = V U for the strip of NV output vectors at v, weights transformed on the way: M [36][blocks of the strip][TB][B]. */
-CNNC_INLINE void CNNC_FN(cnnc_winograd_raw_product)(const struct cnnc_conv *k, const float *V, const void *w, float *U, float *M,
-                                                    const int NW, const int NV, long v, long n, long TB)
-{
-    const int in = cnnc_blocks(k->ic), on = NV > CNNC_VPB ? NV / CNNC_VPB : 1, chunk = cnnc_winograd_chunk(k, on);
-    const ptrdiff_t step = (ptrdiff_t)chunk * CNNC_B, lane = v % CNNC_VPB * CNNC_VL, up = cnnc_winograd_position(on, step);
-    const ptrdiff_t vp = cnnc_winograd_position(in, TB), mp = cnnc_winograd_position(on, TB);
-    const ptrdiff_t wo = cnnc_conv_w_block(k, in);
-    for (int b0 = 0, b1; b0 < in; b0 = b1) {
-        b1 = (int)cnnc_min(b0 + chunk, in);
-        CNNC_FN(cnnc_winograd_weigh)(k, w, U, NV, v, b0, b1, step);
-        /* the weights of the next chunk, or of the next strip's first, come while this one is multiplied */
-        ptrdiff_t ahead = (v / CNNC_VPB + (b1 == in) * on) * wo + (b1 < in ? b1 : 0) * 9 * CNNC_B * CNNC_B;
-        const ptrdiff_t end = ahead + chunk * 9 * CNNC_B * CNNC_B;
-        const int each = (int)(9 * CNNC_B / (36 * ((n + NW - 1) / NW)) + 1);
-        for (int i = 0; i < 36; i++)
-            for (long t = 0; t < n; t += NW) {
-                const float *x = V + i * vp + (b0 * TB + t) * CNNC_B, *u = U + i * up + lane;
-                float *y = M + i * mp + t * CNNC_B + lane;
-                const int full = b1 == in && k->ic_tail ? b1 - 1 : b1;
-                cnnc_vf acc[CNNC_TILE_ACC];
-                if (b0)
-                    CNNC_FN(cnnc_tile_load)(acc, y, NW, NV, CNNC_B, TB * CNNC_B);
-                else
-                    CNNC_FN(cnnc_tile_bias)(acc, NULL, NW, NV);
-                for (int ib = b0; ib < full; ib++, x += TB * CNNC_B, u += CNNC_B * CNNC_B) {
-                    for (int e = 0; e < each && ahead < end; e++, ahead += CNNC_B)
-                        for (int j = 0; j < on; j++)
-                            CNNC_PREFETCH_L2(cnnc_weights_at(w, ahead + j * wo, k->half));
-                    CNNC_FN(cnnc_tile_fma)(acc, x, u, NW, NV, CNNC_B, step * CNNC_B, CNNC_B, CNNC_WEIGHTS_FLOAT);
-                }
-                if (full < b1)
-                    CNNC_FN(cnnc_tile_fma)(acc, x, u, NW, NV, CNNC_B, step * CNNC_B, k->ic_tail, CNNC_WEIGHTS_FLOAT);
-                CNNC_FN(cnnc_tile_store)(acc, y, NW, NV, CNNC_B, TB * CNNC_B, 0);
-            }
-    }
-}
-
 CNNC_INLINE void CNNC_FN(cnnc_winograd_any)(const struct cnnc_conv *k, const void *const in[], void *const out[], struct cnnc_thread t,
                                             const int pool, const int raw)
 {
-    const int m = k->winograd, NV = CNNC_FN(cnnc_tile_nv)(k->tile_ocb), NW = CNNC_FN(cnnc_tile_nw)(k->tile_w, NV);
+    const int m = k->winograd, NV = raw ? CNNC_VPB : CNNC_FN(cnnc_tile_nv)(k->tile_ocb);
+    const int NW = raw ? CNNC_FN(cnnc_winograd_raw_nw)(k->tile_w) : CNNC_FN(cnnc_tile_nw)(k->tile_w, NV);
     const long TB = (k->tile_block + NW - 1) / NW * NW; /* whole register tiles */
     const long tiles = (long)k->n * ((k->oh + m - 1) / m) * ((k->ow + m - 1) / m), blocks = (tiles + TB - 1) / TB;
-    const long vectors = cnnc_blocks(k->oc) * CNNC_VPB / NV, on = NV > CNNC_VPB ? NV / CNNC_VPB : 1;
+    const long vectors = cnnc_blocks(k->oc) * CNNC_VPB / NV;
     const float *x = (const float *)in[0], *bias = (const float *)in[2];
     const void *w = in[1];
     const struct cnnc_stage_args args = cnnc_stage_args(&k->ep, in, 3);
     float *V = (float *)t.scratch, *M = V + cnnc_winograd_points(k) * cnnc_winograd_position(cnnc_blocks(k->ic), TB), *y = (float *)out[0];
-    float *U = M + 36 * cnnc_winograd_position(on, TB); /* raw: M is one strip's */
     const long units = blocks * vectors, rows = (tiles + NW - 1) / NW; /* rows: of register tiles */
     const int whole = (rows + t.count - 1) / t.count * units < (units + t.count - 1) / t.count * rows;
     long first, last, size = whole ? TB / NW : vectors;
@@ -323,13 +234,13 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_any)(const struct cnnc_conv *k, const voi
         const long t0 = whole ? u * NW : u / size * TB, count = cnnc_min(whole ? (end - u) * NW : TB, tiles - t0);
         CNNC_FN(cnnc_winograd_input)(k, x, V, m, t0, count, (count + NW - 1) / NW * NW, TB);
         if (raw)
-            for (long v = v0 * NV; v < v1 * NV; v += NV) {
-                CNNC_FN(cnnc_winograd_raw_product)(k, V, w, U, M, NW, NV, v, count, TB);
-                CNNC_FN(cnnc_winograd_output)(k, M, bias, y, args, m, pool, v, v + NV, t0, count, TB, v / CNNC_VPB, on);
+            for (long ob = v0; ob < v1; ob++) {
+                CNNC_FN(cnnc_winograd_raw_product)(k, V, w, M + 36 * cnnc_winograd_position(1, TB), M, NW, ob, count, TB);
+                CNNC_FN(cnnc_winograd_output)(k, M, bias, y, args, m, pool, 1, ob * NV, ob * NV + NV, t0, count, TB, ob, 1);
             }
         else {
             CNNC_FN(cnnc_winograd_product)(k, V, w, M, m, NW, NV, v0 * NV, v1 * NV, count, TB);
-            CNNC_FN(cnnc_winograd_output)(k, M, bias, y, args, m, pool, v0 * NV, v1 * NV, t0, count, TB, 0, cnnc_blocks(k->oc));
+            CNNC_FN(cnnc_winograd_output)(k, M, bias, y, args, m, pool, 0, v0 * NV, v1 * NV, t0, count, TB, 0, cnnc_blocks(k->oc));
         }
     }
 }

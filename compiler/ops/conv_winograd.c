@@ -35,16 +35,19 @@ static double winograd_cost(const struct node *n, const struct target *t, int m)
     return 1e-6 + tiles * ic * oc * s / 55e9 + tiles * s * (ic + oc) * 4 / 25e9 + weights / (weights > 4e6 ? 12e9 : 60e9);
 }
 
-/* Weights transformed in the run: so long for each vector of them, more where they come from beyond the cache. */
+/* Weights transformed as they are used: besides the product, the operations that make 36 positions of a vector of weights, for every group of
+ * tiles; fewer where more positions are made at once. Nine elements of each filter arrive, ahead of their use. */
 double winograd_raw_cost(const struct node *n, const struct target *t)
 {
     struct cnnc_conv c;
     conv_fill(n, &c, t);
     cnnc_winograd_raw_plan(&c);
     const double tiles = (double)c.n * ((c.oh + 3) / 4) * ((c.ow + 3) / 4), blocks = ceil(tiles / c.tile_block);
-    const double ic = c.ic, oc = (double)conv_block_channels(c.oc, t), filters = ic * oc / t->block;
-    return 1e-6 + tiles * ic * oc * 36 / 55e9 + tiles * 36 * (ic + oc) * 4 / 25e9 +
-           blocks * filters * (ic * oc * 36 > 4e6 ? 45e-9 : 24e-9);
+    const double together = cnnc_plan_cut(c.tile_block, 13), groups = blocks * ceil(c.tile_block / together);
+    const double ic = c.ic, oc = (double)conv_block_channels(c.oc, t), weights = 9 * ic * oc * 4;
+    const double making = together <= 4 ? 60 : together <= 8 ? 84 : 100;
+    return 1e-6 + groups * ic * oc * (36 * together + making) / 55e9 + tiles * 36 * (ic + oc) * 4 / 25e9 +
+           weights / (weights > 4e6 ? 30e9 : 60e9);
 }
 
 void winograd_raw_fill(const struct node *n, void *geometry, const struct target *t)

@@ -1,6 +1,6 @@
 /* select: for each node in order the kernel with the least estimated time, the price of converting its operands to the
  * layout it wants included. A pooling that fuse joined to a convolution is set apart again where that is faster. Kernels whose
- * packed weights outgrow the parameters (Winograd) are kept where they save most time for the space, within --max-weights; those that
+ * packed weights outgrow the parameters (Winograd) are kept where they save most time for the space, within 1.35 times the parameters; those that
  * add rounding errors likewise, within --max-error. With --tune measured times take the place of estimates. Then it says whose weights are
  * stored in 16 bits (halves.c). */
 #include "../pass.h"
@@ -341,7 +341,7 @@ static bool limit_weights(struct graph *g, const struct options *o)
             continue;
         }
         ok = choose(g, list[i].n, o, &slim_only);
-        list[i].n->kernel_note = "transformed weights would pass --max-weights";
+        list[i].n->kernel_note = "transformed weights would take too much memory";
     }
     free(list);
     return ok;

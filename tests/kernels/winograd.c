@@ -11,11 +11,11 @@
         k.ep = (struct cnnc_epilogue)EP;                                                                             \
         CNNC_FN(cnnc_conv_winograd)(&k, in, out, t);                                                                 \
     }
-#define RAW(name, W, OCB, EP)                                                                                        \
+#define RAW(name, W, EP)                                                                                             \
     static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)    \
     {                                                                                                                \
         struct cnnc_conv k = *g;                                                                                     \
-        k.winograd = 4, k.kh = 3, k.tile_w = W, k.tile_ocb = OCB;                                                   \
+        k.winograd = 4, k.kh = 3, k.tile_w = W;                                                                      \
         k.ep = (struct cnnc_epilogue)EP;                                                                             \
         CNNC_FN(cnnc_conv_winograd_raw)(&k, in, out, t);                                                             \
     }
@@ -28,8 +28,8 @@ ANY(f25n, 2, 5, 3, 1, NONE) ANY(f25s, 2, 5, 3, 1, SIGMOID) ANY(f25a, 2, 5, 3, 1,
 ANY(f4v2, 4, 3, 0, 2, ADD_RELU)
 ANY(f2v2, 2, 3, 49, 2, NONE)
 ANY(f25v2, 2, 5, 49, 2, NONE)
-RAW(rawn, 3, 1, NONE) RAW(raws, 3, 1, SIGMOID) RAW(rawa, 3, 1, ADD_RELU)
-RAW(raw4, 4, 4, ADD_RELU)
+RAW(rawn, 3, NONE) RAW(raws, 3, SIGMOID) RAW(rawa, 3, ADD_RELU)
+RAW(raw4, 4, ADD_RELU) RAW(raw8, 8, ADD_RELU) RAW(raw13, 13, ADD_RELU)
 static const kernel kernels[4][3] = {{f2n, f2s, f2a}, {f4n, f4s, f4a}, {rawn, raws, rawa}, {f25n, f25s, f25a}};
 static int size_m; /* 6: F(4x4) with weights transformed in the run; 8: F(2x2, 5x5) */
 
@@ -74,10 +74,14 @@ int main(void)
                 }
     }
     size_m = 6;
-    struct how raw = how; /* several chunks of input blocks, several strips */
+    struct how raw = how; /* several chunks of input blocks; tiles in groups that make six, three and two positions at once */
     raw.size = cnnc_pack_conv_size, raw.pack = cnnc_pack_conv, raw.scratch = cnnc_winograd_raw_scratch;
-    for (raw.threads = 1, raw.f = raw4; raw.threads <= 3; raw.threads++)
+    static const kernel groups[] = {raw4, raw8, raw13};
+    for (int i = 0; i < 9; i++) {
+        raw.threads = 1 + i / 3, raw.f = groups[i % 3];
         run_case(with(with(conv2d(3, 72, 7, 7, 128, 3, 1, 1, 1, 1), CNNC_ST_ADD, 0, 0), CNNC_ST_CLAMP, 0, INFINITY), &raw);
+        run_case(with(with(conv2d(1, 40, 19, 15, 32, 3, 1, 1, 1, 1), CNNC_ST_ADD, 0, 0), CNNC_ST_CLAMP, 0, INFINITY), &raw);
+    }
     for (how.threads = 1; how.threads <= 3; how.threads++) {
         size_m = 4, how.f = f4v2;
         run_case(with(with(conv2d(2, 48, 46, 46, 64, 3, 1, 1, 1, 1), CNNC_ST_ADD, 0, 0), CNNC_ST_CLAMP, 0, INFINITY), &how);
