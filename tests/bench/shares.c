@@ -5,7 +5,7 @@
  * Rounds of a probe, a run of the network and the probe again; for each a line "NANOSECONDS BEFORE AFTER": how long the step took, and what
  * the probes said, a millisecond or two before and after it. fma: GFLOP/s of multiply-adds in registers, in the vectors that the kernels of
  * this build have. copy: GB/s of copying memory, the bytes read plus those written; every piece, and the network's weights too, was last
- * touched so long ago that no cache has it. Built with -DCNNC_PROFILE -include NAME.h -DNET=NAME -DNETU=NAME'S UPPER CASE, -I runtime. */
+ * touched so long ago that no cache has it. Built with CNNC_PROFILE_CLOCK() as shares.py says, -DCNNC_PROFILE -include NAME.h -DNET=NAME -DNETU=NAME'S UPPER CASE, -I runtime. */
 #define _GNU_SOURCE
 #include "simd.h"
 #include <stdint.h>
@@ -27,12 +27,8 @@
 
 enum { CHAINS = CNNC_TILE_ACC >= 24 ? 24 : 12, LEAST = 15, MOST = 4000, CONTEXTS = 64 };
 
-static double now(void) /* ns */
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
+/* ns of this thread's own time: a busy machine takes the processor away in the middle of a layer more often than of a probe */
+static double now(void) { return (double)CNNC_PROFILE_CLOCK(); }
 
 /* ---- multiply-adds ---- */
 
