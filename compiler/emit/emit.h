@@ -17,6 +17,7 @@ struct emitter {
     const char *weights_file; /* name of the weights file, without folder; NULL: in the C text */
     enum weights_in weights_in;
     bool profiled;         /* its context has a place for the time of each step */
+    bool team;             /* the run is one parallel region: its threads meet after each layer instead of being started for each */
     uint64_t identity;     /* hash of what code and weights must agree on */
     struct arena arena;    /* of the names */
     struct names used;     /* those of functions, without the prefix */

@@ -284,7 +284,7 @@ void emit_selftest(struct emitter *e, FILE *f)
                 samples, loop_steps, n, function, selftest_threads(e));
     fprintf(f,
             "    for (int step = %d; step < %d; step++) {\n"
-            "%s        %s_do(&own, %s, %s);\n"
+            "%s        %s_do(&own, %s%s, %s);\n"
             "        for (; k->step == step; k++)\n"
             "            if (!%s_agrees(&own, k)) {\n"
             "                if (layer)\n                    *layer = k->layer;\n"
@@ -293,6 +293,7 @@ void emit_selftest(struct emitter *e, FILE *f)
             "    }\n"
             "    return CNNC_OK;\n"
             "}\n#endif\n",
-            MAX(loop_steps - 1, 0), g->steps, loop_steps ? arena_printf(&e->arena, "        if (step >= %d)\n    ", loop_steps) : "", n, function,
+            MAX(loop_steps - 1, 0), g->steps, loop_steps ? arena_printf(&e->arena, "        if (step >= %d)\n    ", loop_steps) : "", n,
+            e->team ? "-1, " : "", function,
             selftest_threads(e), n);
 }

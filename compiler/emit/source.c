@@ -40,9 +40,21 @@ static void print_head(struct emitter *e, FILE *f)
             e->source, e->name, e->name, e->o->external_runtime ? "; they stand in " RUNTIME_HEADER : "", e->name);
 }
 
+/* Whether a run can be one parallel region: nothing but layers, one after the other. */
+static bool stays_together(const struct emitter *e)
+{
+    if (e->o->target.train || has_bodies(e->g))
+        return false;
+    for (int i = 0; i < e->g->nodes; i++)
+        if (e->g->node[i]->samples || e->g->node[i]->op->flags & (OP_AWAITS | OP_REDUCES))
+            return false;
+    return true;
+}
+
 void print_share(struct emitter *e, FILE *f)
 {
     const char *n = e->name;
+    e->team = stays_together(e);
     fprintf(f,
             "\n/* ---- the run ---- */\n\n"
             "%s"
@@ -54,13 +66,28 @@ void print_share(struct emitter *e, FILE *f)
             "}\n\n",
             e->o->dispatch || has_bodies(e->g) ? "" : arena_printf(&e->arena, "typedef void %s_layer(const %s *ctx, struct cnnc_thread t);\n", n, e->ctx),
             n, e->ctx, n, n, n);
+    const char *clock = e->team ? " && me <= 0" : "";
     fprintf(f,
-            "/* One layer on so many threads of the context's. Small layers run on one: starting others costs more than they save. */\n"
-            "static void %s_do(%s%s *ctx, %s_layer *layer, int threads)\n"
+            "/* One layer on so many threads of the context's. Small layers run on one: starting others costs more than they save.%s */\n"
+            "static void %s_do(%s%s *ctx, %s%s_layer *layer, int threads)\n"
             "{\n"
-            "    struct %s_job job = {ctx, layer};\n"
-            "%s"
-            "    if (threads <= 1)\n"
+            "    struct %s_job job = {ctx, layer};\n",
+            e->team ? "\n * me: which thread this is of a team that runs all layers and meets after each; -1 without a team." : "", n,
+            e->profiled ? "" : "const ", e->ctx, e->team ? "int me, " : "", n, n);
+    if (e->profiled)
+        fprintf(f, "#ifdef CNNC_PROFILE\n    const CNNC_PROFILE_TYPE start = ctx->profile%s ? CNNC_PROFILE_CLOCK() : 0;\n#endif\n", clock);
+    if (e->team)
+        fprintf(f,
+                "    if (me >= 0) {\n"
+                "        if (me < threads)\n"
+                "            %s_share(&job, me, threads);\n"
+                "#ifdef _OPENMP\n"
+                "#pragma omp barrier\n"
+                "#endif\n"
+                "    } else ",
+                n);
+    fprintf(f,
+            "%sif (threads <= 1)\n"
             "        %s_share(&job, 0, 1);\n"
             "    else if (ctx->parallel_for)\n"
             "        ctx->parallel_for(ctx->pool, threads, %s_share, &job);\n"
@@ -72,19 +99,17 @@ void print_share(struct emitter *e, FILE *f)
             "        for (int i = 0; i < threads; i++)\n"
             "            %s_share(&job, i, threads);\n"
             "#endif\n"
-            "    }\n"
-            "%s}\n\n",
-            n, e->profiled ? "" : "const ", e->ctx, n, n,
-            e->profiled ? "#ifdef CNNC_PROFILE\n    const CNNC_PROFILE_TYPE start = ctx->profile ? CNNC_PROFILE_CLOCK() : 0;\n#endif\n" : "",
-            n, n, n, n,
-            e->profiled ? "#ifdef CNNC_PROFILE\n    if (ctx->profile)\n"
-                          "        ctx->profile[ctx->step++] += (CNNC_PROFILE_TYPE)(CNNC_PROFILE_CLOCK() - start);\n#endif\n"
-                        : "");
+            "    }\n",
+            e->team ? "" : "    ", n, n, n, n);
+    if (e->profiled)
+        fprintf(f, "#ifdef CNNC_PROFILE\n    if (ctx->profile%s)\n"
+                   "        ctx->profile[ctx->step++] += (CNNC_PROFILE_TYPE)(CNNC_PROFILE_CLOCK() - start);\n#endif\n", clock);
+    fputs("}\n\n", f);
 }
 
 void print_steps(struct emitter *e, FILE *f)
 {
-    const char *n = e->name;
+    const char *n = e->name, *me = e->team ? "me, " : "";
     const int loop_steps = graph_loop_steps(e->g, NULL);
     for (int i = 0; i < e->g->nodes; i++) {
         const struct node *l = e->g->node[i];
@@ -95,9 +120,9 @@ void print_steps(struct emitter *e, FILE *f)
         if (l->step == 0 && l->samples)
             fprintf(f, "    for (ctx->sample = 0; ctx->sample < %d; ctx->sample++) { /* what these hand on stays in the cache */\n        ctx->step = 0;\n", l->samples);
         if (l->step >= 0 && e->o->dispatch)
-            fprintf(f, "    %s%s_do(ctx, layer[%d], %s); /* %s */\n", indent, n, l->step, threads, e->layer[l->step]);
+            fprintf(f, "    %s%s_do(ctx, %slayer[%d], %s); /* %s */\n", indent, n, me, l->step, threads, e->layer[l->step]);
         else if (l->step >= 0)
-            fprintf(f, "    %s%s_do(ctx, %s_%s, %s);\n", indent, n, n, e->layer[l->step], threads);
+            fprintf(f, "    %s%s_do(ctx, %s%s_%s, %s);\n", indent, n, me, n, e->layer[l->step], threads);
         if (l->samples && l->step == loop_steps - 1)
             fputs("    }\n", f);
         if (l->op->flags & OP_REDUCES) {
@@ -110,23 +135,52 @@ void print_steps(struct emitter *e, FILE *f)
     }
 }
 
+static void print_layer_list(struct emitter *e, FILE *f)
+{
+    if (e->o->dispatch)
+        fprintf(f, "    %s_layer *const *const layer = (%s_layer *const *)ctx->level;\n", e->name, e->name);
+}
+
 static void print_run(struct emitter *e, FILE *f)
 {
     const char *n = e->name;
     struct graph *g = e->g;
     print_share(e, f);
+    if (e->team) {
+        fprintf(f,
+                "/* All layers, by the caller, or by each thread of a team. */\n"
+                "static void %s_layers(%s_ctx *ctx, int me, int all)\n"
+                "{\n"
+                "    (void)all;\n",
+                n, n);
+        print_layer_list(e, f);
+        print_steps(e, f);
+        fputs("}\n\n", f);
+    }
     fprintf(f,
             "int %s_run_v(%s_ctx *ctx, const void *const in[], void *const out[])\n"
             "{\n"
             "    if (!ctx || !in || !out)\n        return CNNC_NULL_POINTER;\n"
             "    for (int i = 0; i < %s_INPUTS; i++)\n        if (!in[i])\n            return CNNC_NULL_POINTER;\n"
             "    for (int i = 0; i < %s_OUTPUTS; i++)\n        if (!out[i])\n            return CNNC_NULL_POINTER;\n"
-            "    const int all = ctx->threads;\n    (void)all;\n"
             "    ctx->in = in;\n    ctx->out = out;\n    ctx->step = 0;\n",
             n, n, e->upper, e->upper);
-    if (e->o->dispatch)
-        fprintf(f, "    %s_layer *const *const layer = (%s_layer *const *)ctx->level;\n", n, n);
-    print_steps(e, f);
+    if (e->team)
+        fprintf(f,
+                "#ifdef _OPENMP\n"
+                "    if (ctx->threads > 1 && !ctx->parallel_for) {\n"
+                "#pragma omp parallel num_threads(ctx->threads)\n"
+                "        %s_layers(ctx, omp_get_thread_num(), omp_get_num_threads());\n"
+                "        return CNNC_OK;\n"
+                "    }\n"
+                "#endif\n"
+                "    %s_layers(ctx, -1, ctx->threads);\n",
+                n, n);
+    else {
+        fputs("    const int all = ctx->threads;\n    (void)all;\n", f);
+        print_layer_list(e, f);
+        print_steps(e, f);
+    }
     fputs("    return CNNC_OK;\n}\n\n", f);
 
     print_run_signature(e, f);
