@@ -90,7 +90,8 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_direct)(const struct cnnc_conv *g, const void
     const int in_blocks = cnnc_conv_in_blocks(k);
     const struct cnnc_stage_args args = cnnc_stage_args(&k->ep, in, 3);
     const float *x = (const float *)in[0] - k->pd * k->x.d - k->ph * k->x.h - k->pw * CNNC_B;
-    const long chunk = cnnc_conv_chunk(tiles, (long)in_blocks * CNNC_B * NW * k->sw * k->sh * k->sd,
+    const long read = cnnc_min(k->sw, k->kw) * cnnc_min(k->sh, k->kh) * cnnc_min(k->sd, k->kd); /* pixels for one more output */
+    const long chunk = cnnc_conv_chunk(tiles, (long)in_blocks * CNNC_B * NW * read,
                                        cnnc_conv_w_block(k, in_blocks) * cnnc_blocks(k->oc), vectors / NV);
     long first, last, unit = 0;
     cnnc_split(k->n * (vectors / NV) * tiles, t, &first, &last);

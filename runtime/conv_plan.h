@@ -72,7 +72,8 @@ CNNC_INLINE void cnnc_conv_plan(struct cnnc_conv *g)
     g->oc_low = cnnc_plan_low(g);
     /* a tensor operand that is y itself would not survive partial sums in y */
     long slab = (long)cnnc_conv_in_blocks(g) * CNNC_B * g->kd * g->kh * g->kw * 2 * CNNC_B * (long)sizeof(float);
-    g->passes = tensor ? 1 : (int)((slab + 3 * CNNC_L2_BYTES / 4 - 1) / (3 * CNNC_L2_BYTES / 4));
+    const long room = 3 * CNNC_L2_BYTES / 8; /* beside the next slab, which arrives meanwhile */
+    g->passes = tensor ? 1 : (int)((slab + room - 1) / room);
     if (g->passes > cnnc_conv_in_blocks(g))
         g->passes = cnnc_conv_in_blocks(g);
 }
