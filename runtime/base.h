@@ -85,6 +85,21 @@ CNNC_INLINE void cnnc_split(long n, struct cnnc_thread t, long *first, long *las
     *last = n * (t.index + 1) / t.count;
 }
 
+/* Whether threads had better share out the rows of planes than the planes: layer after layer a thread then reads mostly what it wrote
+ * itself, and the rest comes from another core's cache. Not where rows are too few for even shares. */
+CNNC_INLINE int cnnc_by_rows(long rows, struct cnnc_thread t)
+{
+    return t.count > 1 && ((rows + t.count - 1) / t.count * t.count - rows) * 8 <= rows;
+}
+
+/* The rows of plane `plane` of image n that are this thread's, if it has the units first to last of n x rows, or n x planes x rows. */
+CNNC_INLINE void cnnc_share_rows(int by_rows, long n, long plane, long planes, long rows, long first, long last, long *from, long *to)
+{
+    const long before = (by_rows ? n : n * planes + plane) * rows;
+    *from = first > before ? first - before : 0;
+    *to = last - before < rows ? last - before : rows;
+}
+
 CNNC_INLINE long cnnc_min(long a, long b) { return a < b ? a : b; }
 CNNC_INLINE long cnnc_max(long a, long b) { return a > b ? a : b; }
 

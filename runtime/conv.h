@@ -218,6 +218,15 @@ CNNC_INLINE ptrdiff_t cnnc_conv_w_block(const struct cnnc_conv *g, int in_blocks
     return (ptrdiff_t)(g->ic_tail ? (in_blocks - 1) * CNNC_B + g->ic_tail : in_blocks * CNNC_B) * g->kd * g->kh * g->kw * CNNC_B;
 }
 
+/* Whether threads share out the rows (or tiles) of planes rather than strips of output channels: each then reads all weights, but less of
+ * what other threads wrote. */
+CNNC_INLINE int cnnc_conv_by_rows(const struct cnnc_conv *g, long rows, struct cnnc_thread t)
+{
+    const long weights = (long)cnnc_conv_w_block(g, cnnc_conv_in_blocks(g)) * cnnc_blocks(g->oc);
+    const long tensors = ((long)g->id * g->ih * g->iw * cnnc_blocks(g->ic) + (long)g->od * g->oh * g->ow * cnnc_blocks(g->oc)) * CNNC_B;
+    return weights < tensors && cnnc_by_rows(g->n * rows, t);
+}
+
 /* Tiles of a plane to do for all output channels before going on. Either the input of all tiles is read for each of the `strips` of
  * output channels, or all weights for each chunk: what reads less from beyond the level 2 cache. In floats. */
 CNNC_INLINE long cnnc_conv_chunk(long tiles, long x_per_tile, long weights, long strips)

@@ -93,18 +93,23 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_direct)(const struct cnnc_conv *g, const void
     const long read = cnnc_min(k->sw, k->kw) * cnnc_min(k->sh, k->kh) * cnnc_min(k->sd, k->kd); /* pixels for one more output */
     const long chunk = cnnc_conv_chunk(tiles, (long)in_blocks * CNNC_B * NW * read,
                                        cnnc_conv_w_block(k, in_blocks) * cnnc_blocks(k->oc), vectors / NV);
+    const int by_rows = cnnc_conv_by_rows(k, tiles, t);
     long first, last, unit = 0;
-    cnnc_split(k->n * (vectors / NV) * tiles, t, &first, &last);
-    for (int n = 0; n < k->n; n++)
-        for (long c = 0; c < tiles; c += chunk) {
-            const long len = cnnc_min(chunk, tiles - c);
+    cnnc_split(k->n * (by_rows ? 1 : vectors / NV) * tiles, t, &first, &last);
+    for (int n = 0; n < k->n; n++) {
+        long from = 0, to = tiles;
+        if (by_rows)
+            cnnc_share_rows(1, n, 0, 1, tiles, first, last, &from, &to);
+        for (long c = from; c < to; c += chunk) {
+            const long len = cnnc_min(chunk, to - c);
             for (int v = 0; v < vectors; v += NV, unit += len) {
-                const long a = cnnc_max(first - unit, 0), b = cnnc_min(last - unit, len);
+                const long a = by_rows ? 0 : cnnc_max(first - unit, 0), b = by_rows ? len : cnnc_min(last - unit, len);
                 if (a < b)
                     CNNC_FN(cnnc_direct_strip)(k, x + n * k->x.n, in[1], (const float *)in[2],
                                                (float *)out[0] + n * k->y.n, cnnc_stage_args_at(&k->ep, args, n * k->add.n, 0), NW, NV,
                                                in_blocks, v, c + a, c + b);
             }
         }
+    }
 }
 #endif

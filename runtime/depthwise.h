@@ -67,30 +67,41 @@ CNNC_INLINE void CNNC_FN(cnnc_depthwise_tile)(const struct cnnc_conv *k, const f
     CNNC_FN(cnnc_tile_finish)(acc, y, &k->ep, args, NW, 1, CNNC_B, 0, CNNC_B, 0, skip, lanes);
 }
 
+/* Row r of plane z, channel block c, image n. */
+CNNC_INLINE void CNNC_FN(cnnc_depthwise_line)(const struct cnnc_conv *k, const void *const in[], void *const out[], const struct cnnc_stage_args *args,
+                                              long n, long c, long z, long r)
+{
+    const int NW = CNNC_FN(cnnc_depthwise_nw)(k->tile_w);
+    const float *bias = (const float *)in[2];
+    const long iz = z * k->sd - k->pd, iy = r * k->sh - k->ph;
+    const float *x = (const float *)in[0] + n * k->x.n + c * k->x.c + iz * k->x.d + iy * k->x.h;
+    const void *w = cnnc_weights_at(in[1], c * k->kd * k->kh * k->kw * CNNC_B, k->half);
+    float *y = (float *)out[0] + n * k->y.n + c * k->y.c + z * k->y.d + r * k->y.h;
+    const struct cnnc_stage_args row = cnnc_stage_args_at(&k->ep, *args, n * k->add.n + c * k->add.c + z * k->add.d + r * k->add.h, c * CNNC_B);
+    for (long tx = 0; tx < k->ow; tx += NW) {
+        const long at = tx < k->ow - NW ? tx : k->ow - NW, ix = at * k->sw - k->pw;
+        for (int l = 0; l < CNNC_B; l += CNNC_VL) {
+            struct cnnc_stage_args here = cnnc_stage_args_at(&k->ep, row, at * CNNC_B + l, l);
+            CNNC_FN(cnnc_depthwise_tile)(k, x + ix * CNNC_B + l, cnnc_weights_at(w, l, k->half), bias ? bias + c * CNNC_B + l : NULL, y + at * CNNC_B + l,
+                                         &here, NW, (int)(tx - at), iz, iy, ix, (int)(k->oc - c * CNNC_B - l));
+        }
+    }
+}
+
 CNNC_INLINE void CNNC_FN(cnnc_depthwise)(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)
 {
     const struct cnnc_conv *k = g;
-    const int NW = CNNC_FN(cnnc_depthwise_nw)(k->tile_w);
     const long blocks = cnnc_blocks(k->oc);
     const struct cnnc_stage_args args = cnnc_stage_args(&k->ep, in, 3);
-    const float *bias = (const float *)in[2];
-    long first, last;
-    cnnc_split(k->n * blocks * k->od * k->oh, t, &first, &last);
-    for (long u = first; u < last; u++) {
-        const long r = u % k->oh, z = u / k->oh % k->od, c = u / k->oh / k->od % blocks, n = u / k->oh / k->od / blocks;
-        const long iz = z * k->sd - k->pd, iy = r * k->sh - k->ph;
-        const float *x = (const float *)in[0] + n * k->x.n + c * k->x.c + iz * k->x.d + iy * k->x.h;
-        const void *w = cnnc_weights_at(in[1], c * k->kd * k->kh * k->kw * CNNC_B, k->half);
-        float *y = (float *)out[0] + n * k->y.n + c * k->y.c + z * k->y.d + r * k->y.h;
-        const struct cnnc_stage_args row = cnnc_stage_args_at(&k->ep, args, n * k->add.n + c * k->add.c + z * k->add.d + r * k->add.h, c * CNNC_B);
-        for (long tx = 0; tx < k->ow; tx += NW) {
-            const long at = tx < k->ow - NW ? tx : k->ow - NW, ix = at * k->sw - k->pw;
-            for (int l = 0; l < CNNC_B; l += CNNC_VL) {
-                struct cnnc_stage_args here = cnnc_stage_args_at(&k->ep, row, at * CNNC_B + l, l);
-                CNNC_FN(cnnc_depthwise_tile)(k, x + ix * CNNC_B + l, cnnc_weights_at(w, l, k->half), bias ? bias + c * CNNC_B + l : NULL, y + at * CNNC_B + l,
-                                             &here, NW, (int)(tx - at), iz, iy, ix, (int)(k->oc - c * CNNC_B - l));
-            }
-        }
+    const long rows = (long)k->od * k->oh;
+    const int by_rows = cnnc_conv_by_rows(k, rows, t);
+    long first, last, from, to;
+    cnnc_split(k->n * (by_rows ? 1 : blocks) * rows, t, &first, &last);
+    for (long s = 0; s < k->n * blocks; s++) {
+        const long c = s % blocks, n = s / blocks;
+        cnnc_share_rows(by_rows, n, c, blocks, rows, first, last, &from, &to);
+        for (long u = from; u < to; u++)
+            CNNC_FN(cnnc_depthwise_line)(k, in, out, &args, n, c, u / k->oh, u % k->oh);
     }
 }
 #endif

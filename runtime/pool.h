@@ -77,27 +77,31 @@ CNNC_INLINE void CNNC_FN(cnnc_pool)(const struct cnnc_pool *g, const void *const
     const int inner = g->adaptive ? g->ow : (int)cnnc_min(g->ow, (g->pw + g->sw - 1) / g->sw);
     const int reach = g->iw + g->pw - (g->kw - 1) * g->dw;
     const int edge = g->adaptive ? g->ow : (int)cnnc_max(inner, cnnc_min(g->ow, reach > 0 ? (reach - 1) / g->sw + 1 : 0));
-    long r, last;
-    cnnc_split((long)g->n * blocks * g->od * g->oh, t, &r, &last);
-    for (; r < last; r++) {
-        const int y = (int)(r % g->oh), z = (int)(r / g->oh % g->od);
-        const int b = (int)(r / g->oh / g->od % blocks), n = (int)(r / g->oh / g->od / blocks);
-        const struct cnnc_window d = cnnc_window(z, g->id, g->od, g->kd, g->sd, g->dd, g->pd, g->ed, g->adaptive, g->op);
-        const struct cnnc_window h = cnnc_window(y, g->ih, g->oh, g->kh, g->sh, g->dh, g->ph, g->eh, g->adaptive, g->op);
-        const float *x = (const float *)in[0] + n * g->x.n + b * g->x.c + d.first * g->x.d + h.first * g->x.h;
-        const float counted = (float)d.counted * (float)h.counted;
-        const int whole = !g->adaptive && d.taps == g->kd && h.taps == g->kh;
-        struct CNNC_FN(cnnc_pool_row) row;
-        row.args = cnnc_stage_args_at(&g->ep, args, n * g->add.n + b * g->add.c + z * g->add.d + y * g->add.h, (ptrdiff_t)b * CNNC_B);
-        row.channels = (int)cnnc_min(CNNC_B, g->c - (long)b * CNNC_B);
-        row.y = (float *)out[0] + n * g->y.n + b * g->y.c + z * g->y.d + y * g->y.h;
-        for (int i = 0; i < g->ow; i++) {
-            if (whole && i == inner)
-                for (; i < edge; i++) /* here the window is literal, and its loops vanish */
-                    CNNC_FN(cnnc_pool_pixel)(g, &row, i, x + (ptrdiff_t)(i * g->sw - g->pw) * CNNC_B, g->kd, g->kh, g->kw, counted * (float)g->kw);
-            if (i < g->ow) {
-                const struct cnnc_window w = cnnc_window(i, g->iw, g->ow, g->kw, g->sw, g->dw, g->pw, g->ew, g->adaptive, g->op);
-                CNNC_FN(cnnc_pool_pixel)(g, &row, i, x + (ptrdiff_t)w.first * CNNC_B, d.taps, h.taps, w.taps, counted * (float)w.counted);
+    const long rows = (long)g->od * g->oh, planes = (long)g->n * blocks;
+    const int by_rows = cnnc_by_rows(g->n * rows, t);
+    long first, last, r, end;
+    cnnc_split(by_rows ? g->n * rows : planes * rows, t, &first, &last);
+    for (long plane = 0; plane < planes; plane++) {
+        const int b = (int)(plane % blocks), n = (int)(plane / blocks);
+        for (cnnc_share_rows(by_rows, n, b, blocks, rows, first, last, &r, &end); r < end; r++) {
+            const int y = (int)(r % g->oh), z = (int)(r / g->oh);
+            const struct cnnc_window d = cnnc_window(z, g->id, g->od, g->kd, g->sd, g->dd, g->pd, g->ed, g->adaptive, g->op);
+            const struct cnnc_window h = cnnc_window(y, g->ih, g->oh, g->kh, g->sh, g->dh, g->ph, g->eh, g->adaptive, g->op);
+            const float *x = (const float *)in[0] + n * g->x.n + b * g->x.c + d.first * g->x.d + h.first * g->x.h;
+            const float counted = (float)d.counted * (float)h.counted;
+            const int whole = !g->adaptive && d.taps == g->kd && h.taps == g->kh;
+            struct CNNC_FN(cnnc_pool_row) row;
+            row.args = cnnc_stage_args_at(&g->ep, args, n * g->add.n + b * g->add.c + z * g->add.d + y * g->add.h, (ptrdiff_t)b * CNNC_B);
+            row.channels = (int)cnnc_min(CNNC_B, g->c - (long)b * CNNC_B);
+            row.y = (float *)out[0] + n * g->y.n + b * g->y.c + z * g->y.d + y * g->y.h;
+            for (int i = 0; i < g->ow; i++) {
+                if (whole && i == inner)
+                    for (; i < edge; i++) /* here the window is literal, and its loops vanish */
+                        CNNC_FN(cnnc_pool_pixel)(g, &row, i, x + (ptrdiff_t)(i * g->sw - g->pw) * CNNC_B, g->kd, g->kh, g->kw, counted * (float)g->kw);
+                if (i < g->ow) {
+                    const struct cnnc_window w = cnnc_window(i, g->iw, g->ow, g->kw, g->sw, g->dw, g->pw, g->ew, g->adaptive, g->op);
+                    CNNC_FN(cnnc_pool_pixel)(g, &row, i, x + (ptrdiff_t)w.first * CNNC_B, d.taps, h.taps, w.taps, counted * (float)w.counted);
+                }
             }
         }
     }
