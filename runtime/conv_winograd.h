@@ -60,8 +60,8 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_out)(cnnc_vf *o, const cnnc_vf *d, const 
     o[3] = CNNC_VFMA(two, e, CNNC_VFMA(h, b, d[5]));
 }
 
-/* V of `n` tiles from tile t0 on, the tiles of all images counted through: [s^2][input blocks][TB][B] (positions as cnnc_winograd_position() says); the tiles from n to `padded`
- * become zero. */
+/* V of `n` tiles from tile t0 on, the tiles of all images counted through: [s^2][input blocks][TB][B] (positions as
+ * cnnc_winograd_position() says); the tiles from n to `padded` become zero. */
 CNNC_INLINE void CNNC_FN(cnnc_winograd_input)(const struct cnnc_conv *k, const float *x, float *V, const int m, long t0, long n, long padded,
                                               long TB)
 {
