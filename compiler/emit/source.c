@@ -43,7 +43,7 @@ static void print_head(struct emitter *e, FILE *f)
 /* Whether a run can be one parallel region: nothing but layers, one after the other. */
 static bool stays_together(const struct emitter *e)
 {
-    if (e->o->target.train || has_bodies(e->g))
+    if (has_bodies(e->g))
         return false;
     for (int i = 0; i < e->g->nodes; i++)
         if (e->g->node[i]->samples || e->g->node[i]->op->flags & (OP_AWAITS | OP_REDUCES))
@@ -54,7 +54,6 @@ static bool stays_together(const struct emitter *e)
 void print_share(struct emitter *e, FILE *f)
 {
     const char *n = e->name;
-    e->team = stays_together(e);
     fprintf(f,
             "\n/* ---- the run ---- */\n\n"
             "%s"
@@ -145,6 +144,7 @@ static void print_run(struct emitter *e, FILE *f)
 {
     const char *n = e->name;
     struct graph *g = e->g;
+    e->team = stays_together(e);
     print_share(e, f);
     if (e->team) {
         fprintf(f,
