@@ -42,7 +42,6 @@
 #undef CNNC_VABS
 #undef CNNC_VNEG
 #undef CNNC_VFLOOR
-#undef CNNC_PREFETCH
 #undef CNNC_PREFETCH_L2
 /* float16 in lanes shifted to where a float has exponent and fraction, the sign above in several copies: the exponent is then 112 too low */
 #define CNNC_F16_BITS_(v) CNNC_VMUL(CNNC_VAS_FLOAT(CNNC_VIAND(v, CNNC_VISET1((int32_t)0x8fffe000u))), CNNC_VSET1(0x1p112f))
@@ -50,10 +49,8 @@
 #define CNNC_VNEG(a) CNNC_VXOR(CNNC_VSET1(-0.f), a)
 #define CNNC_VFLOOR(a) CNNC_FN(cnnc_vfloor)(a)
 #if defined(__GNUC__) || defined(__clang__)
-#define CNNC_PREFETCH(p) __builtin_prefetch(p)
 #define CNNC_PREFETCH_L2(p) __builtin_prefetch(p, 0, 2)
 #else
-#define CNNC_PREFETCH(p) ((void)(p))
 #define CNNC_PREFETCH_L2(p) ((void)(p))
 #endif
 

@@ -43,7 +43,7 @@ double winograd_raw_cost(const struct node *n, const struct target *t)
     conv_fill(n, &c, t);
     cnnc_winograd_raw_plan(&c);
     const double tiles = (double)c.n * ((c.oh + 3) / 4) * ((c.ow + 3) / 4), blocks = ceil(tiles / c.tile_block);
-    const double together = cnnc_plan_cut(c.tile_block, 13), groups = blocks * ceil(c.tile_block / together);
+    const double together = cnnc_plan_cut(c.tile_block, 13) /* cnnc_winograd_raw_nw() */, groups = blocks * ceil(c.tile_block / together);
     const double ic = c.ic, oc = (double)conv_block_channels(c.oc, t), weights = 9 * ic * oc * 4;
     const double making = together <= 4 ? 60 : together <= 8 ? 84 : 100;
     return 1e-6 + groups * ic * oc * (36 * together + making) / 55e9 + tiles * 36 * (ic + oc) * 4 / 25e9 +

@@ -183,18 +183,17 @@ WINOGRAD(f2, 2, 0, 2)
 WINOGRAD(f2w49, 2, 49, 2)
 WINOGRAD(f2w16, 2, 16, 2)
 
-#define RAW(name, W, OCB)                                                                                             \
+#define RAW(name, W)                                                                                                  \
     static void name(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)      \
     {                                                                                                                 \
         struct cnnc_conv k = *g;                                                                                      \
-        k.winograd = 4, k.kh = 3, k.tile_w = W, k.tile_ocb = OCB, k.ic_tail = 0;                                    \
+        k.winograd = 4, k.kh = 3, k.tile_w = W, k.ic_tail = 0;                                                      \
         k.ep = (struct cnnc_epilogue)RELU;                                                                            \
         CNNC_FN(cnnc_conv_winograd_raw)(&k, in, out, t);                                                              \
     }
-RAW(raw16, 16, 2)
-RAW(raw25, 25, 2)
-RAW(raw4, 4, 4)
-RAW(raw4v2, 4, 2)
+RAW(raw16, 16)
+RAW(raw25, 25)
+RAW(raw4, 4)
 
 static const struct layer layers[] = {
     {.name = "direct 3x3 64->64 @56", .f = k3, .ic = 64, .h = 56, .oc = 64, .k = 3, .s = 1, .pad = 1},
@@ -239,7 +238,6 @@ static const struct layer layers[] = {
     {.name = "winograd raw 256->256 @14", .f = raw16, .ic = 256, .h = 14, .oc = 256, R},
     {.name = "winograd raw 512->512 @14", .f = raw16, .ic = 512, .h = 14, .oc = 512, R},
     {.name = "winograd raw 512->512 @7", .f = raw4, .ic = 512, .h = 7, .oc = 512, R},
-    {.name = "winograd raw 512->512 @7 v2", .f = raw4v2, .ic = 512, .h = 7, .oc = 512, R},
     {.name = "depthwise 3x3 144 @56", .f = dw3, .ic = 144, .h = 56, .oc = 144, .k = 3, .s = 1, .pad = 1, .groups = 144},
     {.name = "depthwise 3x3/2 96 @112", .f = dw3s2, .ic = 96, .h = 112, .oc = 96, .k = 3, .s = 2, .pad = 1, .groups = 96},
     {.name = "depthwise 3x3 384 @14", .f = dw3w14, .ic = 384, .h = 14, .oc = 384, .k = 3, .s = 1, .pad = 1, .groups = 384},
