@@ -3,7 +3,15 @@
 #include <inttypes.h>
 #include <math.h>
 
-double half_error(int half) { return half == CNNC_WEIGHTS_F16 ? 1.5e-4 : 1.2e-3; }
+static double layer_error(int half) { return half == CNNC_WEIGHTS_F16 ? 1.5e-4 : 1.2e-3; }
+
+double half_error(const struct node *n)
+{
+    int layers = 1;
+    for (const struct node *p = n->pool; p; p = p->pool)
+        layers += p->nin > 1; /* joined, with weights of its own */
+    return sqrt(layers) * layer_error(n->half);
+}
 
 const char *weights_type_name(int half) { return dtype_name((const enum dtype[]){DT_F32, DT_F16, DT_BF16}[half]); }
 
@@ -31,7 +39,11 @@ int64_t half_bytes(const struct graph *g, int *half)
         if (!n->half || n->step < 0)
             continue;
         *half = n->half;
-        bytes += bytes_of(n->in[1]) + (n->pool && n->pool->nin > 1 ? bytes_of(n->in[3]) : 0);
+        bytes += bytes_of(n->in[1]);
+        int w = n->op->max_in; /* behind the layer's own inputs, weights and bias of each that is joined to it */
+        for (const struct node *p = n->pool; p; p = p->pool)
+            if (p->nin > 1)
+                bytes += bytes_of(n->in[w]), w += 2;
     }
     return bytes;
 }
@@ -45,7 +57,7 @@ double half_tolerance(const struct graph *g)
         for (int b = 0; b < 2 && n->body[b]; b++)
             inner = half_tolerance(n->body[b]), sum += inner * inner / 16;
         if (n->half)
-            sum += half_error(n->half) * half_error(n->half);
+            sum += half_error(n) * half_error(n);
     }
     return 4 * sqrt(sum);
 }

@@ -372,6 +372,14 @@ void drop_output(struct graph *g, struct node *n, struct node *into, struct tens
     y->def_index = 0;
 }
 
+struct tensor *node_result(const struct node *n)
+{
+    struct tensor *t = n->out[0];
+    for (; n->pool; n = n->pool)
+        t = n->pool_in;
+    return t;
+}
+
 struct tensor *input(const struct node *n, int i) { return i < n->nin ? n->in[i] : NULL; }
 
 void replace_tensor(struct graph *g, struct tensor *old, struct tensor *now)

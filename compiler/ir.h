@@ -124,7 +124,8 @@ struct node {
     struct stage stage[CNNC_MAX_STAGES]; /* filled by fuse */
     int stages;
     struct node *pool;       /* fuse: the pooling done on the way out, or the convolution (detached from the graph; its attributes hold). Of its
-                              * nin operands the first is pool_in, the others are the last inputs of this node. */
+                              * nin operands the first is pool_in, the others are the last inputs of this node. It has such a pool itself where
+                              * another stands between. */
     struct tensor *pool_in;  /* what it reads: has the shape of the convolution's output, and no memory */
     const char *before;      /* of a pool: what `fused` of the node that took it in was */
     const char *fused;       /* names of the layers merged into this one, for comments: "relu1, pool1" */
@@ -232,6 +233,8 @@ void node_move(struct graph *g, struct node *n, int position);
 void node_takes_over(struct graph *g, struct node *into, const struct node *n);
 /* `into` makes y from now on, in place of its present output 0 (which loses its maker); n goes. */
 void drop_output(struct graph *g, struct node *n, struct node *into, struct tensor *y);
+/* What n's own operator makes: its output, or what the first of those reads that fuse joined to it. */
+struct tensor *node_result(const struct node *n);
 struct tensor *input(const struct node *n, int i); /* NULL when absent or past the end */
 /* Every use of `old`, and its place among the graph's outputs, becomes `now`. */
 void replace_tensor(struct graph *g, struct tensor *old, struct tensor *now);

@@ -332,6 +332,33 @@ CNNC_INLINE size_t cnnc_conv_depthwise_scratch(const struct cnnc_conv_depthwise 
     return (size_t)cnnc_max(g->c.tile_ocb, 1) * (size_t)(g->d.kh * cnnc_conv_depthwise_row(g)) * sizeof(float);
 }
 
+/* ---- depthwise convolution and the 1x1 behind it ---- */
+
+struct cnnc_inverted_residual {
+    struct cnnc_conv c, d, e;           /* d reads what c makes (or x, and c is not used), e what d makes; c.y, d.y and e.x are not used */
+};
+
+/* Floats of a row of the ring, the padding to its left and right included. */
+CNNC_INLINE ptrdiff_t cnnc_inverted_residual_row(const struct cnnc_inverted_residual *g)
+{
+    return cnnc_conv_depthwise_row(&(struct cnnc_conv_depthwise){g->c, g->d});
+}
+
+/* Rows of a band: a quarter of the level 2 cache, and bands as equal as can be. */
+CNNC_INLINE long cnnc_inverted_residual_rows(const struct cnnc_inverted_residual *g)
+{
+    const long row = (long)cnnc_blocks(g->d.oc) * g->d.ow * CNNC_B * (long)sizeof(float), most = cnnc_max(1, CNNC_L2_BYTES / 4 / row);
+    const long bands = (g->d.oh + most - 1) / most;
+    return (g->d.oh + bands - 1) / bands;
+}
+
+/* The rings, if there are any, and a band. */
+CNNC_INLINE size_t cnnc_inverted_residual_scratch(const struct cnnc_inverted_residual *g)
+{
+    const ptrdiff_t ring = g->c.oc ? g->d.kh * cnnc_inverted_residual_row(g) : 0;
+    return (size_t)cnnc_blocks(g->d.oc) * (size_t)(ring + (ptrdiff_t)cnnc_inverted_residual_rows(g) * g->d.ow * CNNC_B) * sizeof(float);
+}
+
 /* ---- to few channels ---- */
 
 /* A vector that begins within a row may end so many floats behind it. */

@@ -30,42 +30,52 @@ CNNC_INLINE void CNNC_FN(cnnc_depthwise_ring)(const struct cnnc_conv *d, const f
     }
 }
 
+/* Rows from..to of the result of one strip of channels, vectors v.. of x's image. ring: of this strip, row by row `row` floats; the convolution
+ * was computed up to its row `done`, and is now up to the one that is returned. k: the convolution, that writes blocks of a ring. y: the image. */
+CNNC_INLINE long CNNC_FN(cnnc_conv_depthwise_strip)(const struct cnnc_conv *k, const struct cnnc_conv *d, const void *const in[], const float *x, float *ring,
+                                                    ptrdiff_t row, float *y, struct cnnc_stage_args args, struct cnnc_stage_args after, const int NV,
+                                                    long v, long from, long to, long done)
+{
+    const int NW = CNNC_FN(cnnc_tile_nw)(k->tile_w, NV), DW = CNNC_FN(cnnc_depthwise_nw)(d->tile_w);
+    const long across = (k->ow + NW - 1) / NW, ob = v / CNNC_VPB;
+    const int in_blocks = cnnc_conv_in_blocks(k);
+    const float *bias = (const float *)in[4];
+    for (long p = from; p < to; p++) {
+        const long r0 = cnnc_max(p * d->sh - d->ph, 0), r1 = cnnc_min(p * d->sh - d->ph + d->kh, k->oh);
+        for (done = cnnc_max(done, r0); done < r1; done++)
+            CNNC_FN(cnnc_direct_strip)(k, x, in[1], (const float *)in[2], ring + done % d->kh * row + d->pw * CNNC_B - ob * k->y.c, args, NW, NV,
+                                       in_blocks, (int)v, done * across, (done + 1) * across);
+        for (int j = 0; j < NV; j++) {
+            const long b = (v + j) / CNNC_VPB, lane = (v + j) % CNNC_VPB * CNNC_VL;
+            const struct cnnc_stage_args here = cnnc_stage_args_at(&d->ep, after, 0, b * CNNC_B + lane);
+            CNNC_FN(cnnc_depthwise_ring)(d, ring + (b - ob) * k->y.c + lane, row, cnnc_weights_at(in[3], b * d->kh * d->kw * CNNC_B + lane, d->half),
+                                         bias ? bias + b * CNNC_B + lane : NULL, y + b * d->y.c + p * d->y.h + lane, &here, DW, p,
+                                         (int)(d->oc - b * CNNC_B - lane));
+        }
+    }
+    return done;
+}
+
 CNNC_INLINE void CNNC_FN(cnnc_conv_depthwise)(const struct cnnc_conv_depthwise *g, const void *const in[], void *const out[],
                                               struct cnnc_thread t)
 {
     struct cnnc_conv k = g->c;
     const struct cnnc_conv *d = &g->d;
-    const int NV = CNNC_FN(cnnc_tile_nv)(k.tile_ocb), NW = CNNC_FN(cnnc_tile_nw)(k.tile_w, NV), DW = CNNC_FN(cnnc_depthwise_nw)(d->tile_w);
-    const long strips = cnnc_blocks(k.oc) * CNNC_VPB / NV, across = (k.ow + NW - 1) / NW;
-    const int in_blocks = cnnc_conv_in_blocks(&k);
+    const int NV = CNNC_FN(cnnc_tile_nv)(k.tile_ocb);
+    const long strips = cnnc_blocks(k.oc) * CNNC_VPB / NV;
     const struct cnnc_stage_args args = cnnc_stage_args(&k.ep, in, 5), after = cnnc_stage_args(&d->ep, in, 5 + cnnc_epilogue_operands(&k.ep));
-    const float *x = (const float *)in[0] - k.ph * k.x.h - k.pw * CNNC_B, *bias = (const float *)in[4];
-    const ptrdiff_t row = cnnc_conv_depthwise_row(g), block = d->kh * row;
+    const float *x = (const float *)in[0] - k.ph * k.x.h - k.pw * CNNC_B;
+    const ptrdiff_t row = cnnc_conv_depthwise_row(g);
     float *ring = (float *)t.scratch;
     const int by_rows = cnnc_conv_by_rows(&k, d->oh, t);
-    long first, last, from, to, done = 0;
-    k.y.c = block, k.y.h = 0, k.y.d = 0; /* the strip writes into the ring */
+    long first, last, from, to;
+    k.y.c = d->kh * row, k.y.h = 0, k.y.d = 0; /* it writes into the ring */
     cnnc_split(k.n * (by_rows ? 1 : strips) * d->oh, t, &first, &last);
     memset(ring, 0, cnnc_conv_depthwise_scratch(g)); /* what is left and right of the rows stays zero */
     for (long s = 0; s < k.n * strips; s++) {
-        const long v = s % strips * NV, n = s / strips, ob = v / CNNC_VPB;
+        const long n = s / strips;
         cnnc_share_rows(by_rows, n, s % strips, strips, d->oh, first, last, &from, &to);
-        for (long p = from; p < to; p++) {
-            const long r0 = cnnc_max(p * d->sh - d->ph, 0), r1 = cnnc_min(p * d->sh - d->ph + d->kh, k.oh);
-            for (done = p == from ? r0 : cnnc_max(done, r0); done < r1; done++) /* at first nothing in the ring is of use */
-                CNNC_FN(cnnc_direct_strip)(&k, x + n * k.x.n, in[1], (const float *)in[2],
-                                           ring + done % d->kh * row + d->pw * CNNC_B - ob * block, args, NW, NV, in_blocks, (int)v,
-                                           done * across, (done + 1) * across);
-            for (int j = 0; j < NV; j++) {
-                const long b = (v + j) / CNNC_VPB, lane = (v + j) % CNNC_VPB * CNNC_VL;
-                const struct cnnc_stage_args here = cnnc_stage_args_at(&d->ep, after, 0, b * CNNC_B + lane);
-                CNNC_FN(cnnc_depthwise_ring)(d, ring + (b - ob) * block + lane, row,
-                                             cnnc_weights_at(in[3], b * d->kh * d->kw * CNNC_B + lane, d->half),
-                                             bias ? bias + b * CNNC_B + lane : NULL,
-                                             (float *)out[0] + n * d->y.n + b * d->y.c + p * d->y.h + lane, &here, DW, p,
-                                             (int)(d->oc - b * CNNC_B - lane));
-            }
-        }
+        CNNC_FN(cnnc_conv_depthwise_strip)(&k, d, in, x + n * k.x.n, ring, row, (float *)out[0] + n * d->y.n, args, after, NV, s % strips * NV, from, to, 0);
     }
 }
 #endif

@@ -216,23 +216,29 @@ CNNC_INLINE void cnnc_winograd_weights(const struct cnnc_conv *g, const float *w
 
 /* ---- convolution and max pooling ---- */
 
-/* For the direct kernel; rows are computed one at a time and in one pass. For the first layer: cnnc_conv_first_plan(&g->c). */
-CNNC_INLINE void cnnc_conv_pool_plan(struct cnnc_conv_pool *g)
+/* For the direct kernel where rows are computed one at a time and in one pass. */
+CNNC_INLINE void cnnc_conv_rows_plan(struct cnnc_conv *c)
 {
-    const int ocb = cnnc_conv_aligned(&g->c) ? cnnc_plan_ocb(cnnc_blocks(g->c.oc / g->c.groups), g->c.ow) : 1;
-    g->c.flat = 0, g->c.passes = 1;
-    g->c.tile_ocb = ocb, g->c.tile_w = cnnc_plan_tile_w(g->c.ow, ocb);
-    g->c.ic_tail = g->c.groups == 1 ? g->c.ic % CNNC_B : 0;
-    g->c.oc_low = cnnc_plan_low(&g->c);
+    c->flat = 0, c->passes = 1;
+    c->tile_ocb = cnnc_conv_aligned(c) ? cnnc_plan_ocb(cnnc_blocks(c->oc / c->groups), c->ow) : 1;
+    c->tile_w = cnnc_plan_tile_w(c->ow, c->tile_ocb);
+    c->ic_tail = c->groups == 1 ? c->ic % CNNC_B : 0;
+    c->oc_low = cnnc_plan_low(c);
 }
 
-/* Rows are computed one at a time and in one pass, as with pooling. */
 CNNC_INLINE void cnnc_conv_depthwise_plan(struct cnnc_conv_depthwise *g)
 {
-    struct cnnc_conv_pool p = {.c = g->c};
-    cnnc_conv_pool_plan(&p);
-    g->c = p.c;
+    cnnc_conv_rows_plan(&g->c);
     cnnc_depthwise_plan(&g->d);
+}
+
+/* Without a first convolution, g->c is all zero. */
+CNNC_INLINE void cnnc_inverted_residual_plan(struct cnnc_inverted_residual *g)
+{
+    if (g->c.oc)
+        cnnc_conv_rows_plan(&g->c);
+    cnnc_depthwise_plan(&g->d);
+    cnnc_conv_rows_plan(&g->e);
 }
 
 /* ---- transposed ---- */

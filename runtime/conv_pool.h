@@ -2,7 +2,7 @@
  *
  * Convolution, epilogue and max pooling in one kernel, which keeps only the rows of the convolution that a pool window needs: a ring of
  * pool_kh rows in scratch. 2-D (and 1-D as one row). Geometry struct cnnc_conv_pool: c is the convolution as for the kernel without pooling
- * (c.oh, c.ow its own output, of which c.add is the view) after cnnc_conv_pool_plan() or cnnc_conv_first_plan(), but c.y is the view of the
+ * (c.oh, c.ow its own output, of which c.add is the view) after cnnc_conv_rows_plan(&g->c) or cnnc_conv_first_plan(&g->c), but c.y is the view of the
  * pooled output. Weights and operands as without pooling; scratch cnnc_conv_direct_pool_scratch() or cnnc_conv_first_pool_scratch(). */
 #include "conv_direct.h"
 #include "conv_first.h"

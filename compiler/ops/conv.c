@@ -154,10 +154,12 @@ static int64_t taps(const struct node *n)
 
 static void conv_cost(const struct node *n, struct cost *c)
 {
-    const struct tensor *y = n->pool ? n->pool_in : n->out[0];
-    c->macs = tensor_count(y) * (n->in[0]->dim[1] / MAX(1, attr_i(n, "group"))) * taps(n);
-    if (n->pool && n->pool->nin > 1) /* the depthwise convolution behind it */
-        c->macs += tensor_count(n->out[0]) * taps(n->pool);
+    const struct tensor *y = n->out[0];
+    const struct tensor *x = n->pool_in;
+    for (const struct node *p = n->pool; p; y = x, x = p->pool_in, p = p->pool)
+        if (p->nin > 1) /* a convolution behind it */
+            c->macs += tensor_count(y) * (x->dim[1] / MAX(1, attr_i(p, "group"))) * taps(p);
+    c->macs += tensor_count(y) * (n->in[0]->dim[1] / MAX(1, attr_i(n, "group"))) * taps(n);
 }
 
 static bool conv_channels(const struct node *n, int *axis, int64_t *groups)

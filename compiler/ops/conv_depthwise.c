@@ -11,7 +11,7 @@
 static const struct field fields[] = {CONV_MEMBERS(FIRST_FIELD), CONV_MEMBERS(SECOND_FIELD)};
 const struct geometry conv_depthwise_geometry = {"cnnc_conv_depthwise", sizeof(struct cnnc_conv_depthwise), fields, COUNT(fields)};
 
-static bool without_operands(const struct node *n)
+bool conv_without_operands(const struct node *n)
 {
     for (int i = 0; i < n->stages; i++)
         if (n->stage[i].inputs)
@@ -24,11 +24,13 @@ bool conv_depthwise_joins(const struct node *n, const struct node *next)
 {
     const struct tensor *t = n->pool ? n->pool_in : n->out[0];
     const int64_t groups = next->op == n->op ? attr_i(next, "group") : 0;
+    if ((next == n->pool ? next->pool : n->pool) || n->in[0]->dim[1] <= 4) /* pictures have kernels of their own */
+        return false;
     for (int i = 0; i < t->rank - 2; i++)
         if (groups && attr_at(next, "dilations", i, 1) != 1)
             return false;
     return groups > 1 && groups == t->dim[1] && attr_i(n, "group") == 1 && t->dtype == DT_F32 && (t->rank == 3 || t->rank == 4) &&
-           without_operands(n) && without_operands(next);
+           conv_without_operands(n) && conv_without_operands(next);
 }
 
 /* The depthwise convolution as a node of its own. */

@@ -60,7 +60,7 @@ static bool is_gradient(const struct node *n) { return n->op == &op_conv_grad_in
 
 static void fill_as_is(const struct node *n, struct cnnc_conv *c)
 {
-    conv_shape(n, n->in[0], n->pool ? n->pool_in : n->out[0], c);
+    conv_shape(n, n->in[0], node_result(n), c);
     c->y = view_of(n->out[0]);
     fill_epilogue(n, &c->ep, &c->add);
 }
@@ -121,6 +121,14 @@ void conv_padding_halo(const struct node *n, int i, int before[3], int after[3])
 
 int64_t conv_block_channels(int64_t channels, const struct target *t) { return (channels + t->block - 1) / t->block * t->block; }
 
+int conv_operands(const struct node *n)
+{
+    int count = n->op->max_in;
+    for (const struct node *p = n->pool; p; p = p->pool)
+        count += p->nin > 1 ? 2 : 0;
+    return count;
+}
+
 void conv_prepare_blocked(struct graph *g, struct node *n, const struct target *target, const char *form)
 {
     struct cnnc_conv c;
@@ -129,7 +137,7 @@ void conv_prepare_blocked(struct graph *g, struct node *n, const struct target *
     pack_vector(g, n, 2, channels);
     pack_stage_vectors(g, n, channels);
     if (n->half == CNNC_WEIGHTS_F16)
-        pack_factors(g, n, n, 1, 2, n->pool && n->pool->nin > 1 ? 5 : 3, form, &c);
+        pack_factors(g, n, n, 1, 2, conv_operands(n), form, &c);
     pack_weights(g, n, 1, form, is_gradient(n) && strcmp(form, "transposed") != 0, &c);
 }
 
@@ -201,7 +209,7 @@ static bool narrow_pool_match(const struct node *n, const struct target *t)
 
 static double narrow_cost(const struct node *n, const struct target *t)
 {
-    const struct tensor *y = n->pool ? n->pool_in : n->out[0];
+    const struct tensor *y = node_result(n);
     const double width = (double)y->dim[y->rank - 1], lanes = ceil(width / t->block) * t->block;
     return 3e-7 + conv_macs(n) * lanes / width / 45e9 + (double)tensor_count(n->out[0]) * 0.5e-9;
 }
@@ -282,7 +290,7 @@ static void direct_pool_fill(const struct node *n, void *geometry, const struct 
     memset(p, 0, sizeof *p);
     conv_fill(n, &p->c, t);
     pool_window(n, p);
-    cnnc_conv_pool_plan(p);
+    cnnc_conv_rows_plan(&p->c);
 }
 
 static void first_pool_fill(const struct node *n, void *geometry, const struct target *t)
@@ -406,7 +414,7 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
     {.name = "conv_first_pool", .part = "conv_pool.h", POOLS, PICTURE, .match = first_match, .cost = first_cost,
      .fill = first_pool_fill, .scratch = first_pool_scratch},
     DEPTHWISE,
-    CONV_DEPTHWISE,
+    CONV_DEPTHWISE, INVERTED_RESIDUAL, DEPTHWISE_SEPARABLE,
     CONV_PLAIN,
 };
 /* clang-format on */

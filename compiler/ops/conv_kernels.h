@@ -3,7 +3,7 @@
 #define OPS_CONV_KERNELS_H
 #include "../op.h"
 
-enum { CONV_ATTRS = 9, CONV_KERNELS = 19, CONV_TRANSPOSE_KERNELS = 2, CONV_GRADIENT_KERNELS = 10 };
+enum { CONV_ATTRS = 9, CONV_KERNELS = 21, CONV_TRANSPOSE_KERNELS = 2, CONV_GRADIENT_KERNELS = 10 };
 extern const struct kernel conv_kernels[CONV_KERNELS], conv_transpose_kernels[CONV_TRANSPOSE_KERNELS];
 extern const struct kernel conv_gradient_kernels[CONV_GRADIENT_KERNELS]; /* of the input */
 extern const struct op op_conv_grad_input;
@@ -17,6 +17,7 @@ void conv_fill(const struct node *n, void *geometry, const struct target *target
 double conv_macs(const struct node *n);
 /* Float and in blocks, with weights that can be packed: ahead, or (in training) in the run; a gradient only where it is a convolution. */
 bool conv_is_convolution(const struct node *n, const struct target *t);
+int conv_operands(const struct node *n); /* where the operands of its stages begin among its inputs, joined layers' weights before them */
 int64_t conv_block_channels(int64_t channels, const struct target *t); /* in whole blocks */
 void conv_prepare_blocked(struct graph *g, struct node *n, const struct target *target, const char *form); /* its weights packed as `form` */
 
@@ -41,6 +42,7 @@ void depthwise_fill(const struct node *n, void *geometry, const struct target *t
 
 /* conv_depthwise.c: a convolution together with the depthwise one behind it. */
 extern const struct geometry conv_depthwise_geometry;
+bool conv_without_operands(const struct node *n); /* whether the stages of its epilogue have none */
 bool conv_depthwise_joins(const struct node *n, const struct node *next);
 bool conv_depthwise_match(const struct node *n, const struct target *t);
 double conv_depthwise_cost(const struct node *n, const struct target *t);
@@ -52,6 +54,24 @@ size_t conv_depthwise_scratch(const void *geometry);
      .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .half = true, .scales = true, .joins = conv_depthwise_joins, .match = conv_depthwise_match, \
      .cost = conv_depthwise_cost, .halo = conv_padding_halo, .prepare = conv_depthwise_prepare, .fill = conv_depthwise_fill, \
      .scratch = conv_depthwise_scratch}
+
+/* inverted_residual.c: a depthwise convolution with the 1x1 behind it, and perhaps the convolution before it. */
+extern const struct geometry inverted_residual_geometry, depthwise_separable_geometry;
+bool inverted_residual_joins(const struct node *n, const struct node *next);
+bool depthwise_separable_joins(const struct node *n, const struct node *next);
+bool inverted_residual_match(const struct node *n, const struct target *t);
+double inverted_residual_cost(const struct node *n, const struct target *t);
+void inverted_residual_fill(const struct node *n, void *geometry, const struct target *t);
+void inverted_residual_prepare(struct graph *g, struct node *n, const struct target *t);
+size_t inverted_residual_scratch(const void *geometry);
+#define OF_INVERTED_RESIDUAL                                                                                            \
+    .part = "inverted_residual.h", .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .half = true, \
+    .scales = true, .match = inverted_residual_match, .cost = inverted_residual_cost, .halo = conv_padding_halo,        \
+    .prepare = inverted_residual_prepare, .fill = inverted_residual_fill, .scratch = inverted_residual_scratch
+#define INVERTED_RESIDUAL                                                                                               \
+    {.name = "inverted_residual", .geometry = &inverted_residual_geometry, .joins = inverted_residual_joins, OF_INVERTED_RESIDUAL}
+#define DEPTHWISE_SEPARABLE                                                                                             \
+    {.name = "depthwise_separable", .geometry = &depthwise_separable_geometry, .joins = depthwise_separable_joins, OF_INVERTED_RESIDUAL}
 
 /* conv_plain.c: the kernel that computes every convolution, and transposed ones. */
 bool conv_plain_match(const struct node *n, const struct target *t);

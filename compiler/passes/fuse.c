@@ -64,6 +64,8 @@ static void join(struct graph *g, struct node *into, struct node *n)
     *copy = *n; /* its attributes and shapes stay readable through this copy */
     copy->in = copy->out = NULL;
     copy->nout = 0;
+    copy->pool = into->pool;
+    copy->pool_in = into->pool_in;
     into->pool = copy;
     into->pool_in = n->in[0];
     node_takes_over(g, into, n);
@@ -101,7 +103,7 @@ static bool absorb_next(struct graph *g, struct node *n)
     struct tensor *through = n->nin ? n->in[0] : NULL;
     struct node *into = through ? through->def : NULL;
     bool able = false;
-    if (!into || into->pool || n->pool || n->nin > 3 || into->nin > 3 || n->nout != 1 || through->users != 1 || through->is_output)
+    if (!into || n->pool || n->nout != 1 || through->users != 1 || through->is_output)
         return false;
     for (int i = 0; i < into->op->nkernels; i++)
         able |= into->op->kernels[i].joins && into->op->kernels[i].joins(into, n);
@@ -142,6 +144,6 @@ bool pass_fuse(struct graph *g, struct options *o)
             i--;
     }
     for (int i = 0; i < g->nodes && !o->target.train; i++)
-        absorb_next(g, g->node[i]);
+        i -= absorb_next(g, g->node[i]); /* it is gone, and its place another's */
     return true;
 }

@@ -47,7 +47,9 @@ void choose_halves(struct graph *g, const struct target *target)
     double sum = 0; /* of squares, of what fast algorithms cost and rounding */
     for (int i = 0; i < g->nodes; i++) {
         struct node *n = g->node[i];
-        const bool full = n->stages == CNNC_MAX_STAGES || (n->pool && n->pool->stages == CNNC_MAX_STAGES);
+        bool full = false;
+        for (const struct node *p = n; p; p = p->pool)
+            full |= p->stages == CNNC_MAX_STAGES;
         sum += n->kernel ? n->error * n->error : 0;
         if (!n->half || !n->kernel) {
             n->half = CNNC_WEIGHTS_FLOAT;
@@ -63,7 +65,7 @@ void choose_halves(struct graph *g, const struct target *target)
     if (count)
         qsort(list, (size_t)count, sizeof(struct node *), by_weights);
     for (int i = 0; i < count && target->bounded; i++) {
-        const double e = half_error(list[i]->half);
+        const double e = half_error(list[i]);
         if (sum + e * e > target->max_error * target->max_error)
             stay_float(g, list[i], "rounded ones would pass --max-error");
         else

@@ -194,8 +194,8 @@ static void divide(struct graph *g, int64_t samples, const bool *in)
     for (int i = first; i < end; i++) {
         struct node *n = g->node[i];
         n->estimate /= (double)samples;
-        if (n->pool_in)
-            n->pool_in->dim[0] = 1;
+        for (const struct node *p = n; p->pool; p = p->pool)
+            p->pool_in->dim[0] = 1;
         for (int k = 0; k < n->nout; k++)
             if (n->out[k] && !is_cut(n->out[k]) && read_behind(n->out[k]))
                 hand_on(g, n->out[k], last);

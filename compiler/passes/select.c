@@ -173,8 +173,8 @@ static void split_pool(struct graph *g, struct node *n)
     n->out[0] = n->pool_in;
     n->out[0]->def = n;
     n->out[0]->def_index = 0;
-    n->pool = NULL;
-    n->pool_in = NULL;
+    n->pool = p->pool;
+    n->pool_in = p->pool_in;
     node_input(g, apart, n->out[0]);
     const int own = n->nin - (p->nin - 1);
     for (int i = own; i < n->nin; i++) {
@@ -195,7 +195,7 @@ static double pooling_time(const struct node *pool, struct tensor *x, struct ten
     double best = INFINITY;
     for (int i = 1; i < pool->nin; i++)
         in[i] = operands[i - 1];
-    apart.in = in, apart.out = &y, apart.nout = 1;
+    apart.in = in, apart.out = &y, apart.nout = 1, apart.pool = NULL;
     if (apart.nin > 1) { /* a tensor that the cache does not keep is written and read at its speed */
         const double bytes = 4 * (double)tensor_count(x);
         x->layout.block = target->block; /* as a kernel leaves it that is worth a comparison */
@@ -208,14 +208,15 @@ static double pooling_time(const struct node *pool, struct tensor *x, struct ten
     return best < INFINITY ? best : 3e-7 + 4.0 * ((double)tensor_count(x) + (double)tensor_count(y)) / 12e9;
 }
 
-/* n as it were without its pooling, and back. */
+/* n as it were without its pooling (the last of what is joined to it), and back. */
 static struct node *without_pool(struct node *n, struct tensor **y)
 {
     struct node *pool = n->pool;
     *y = n->out[0];
-    n->pool = NULL;
     n->nin -= pool->nin - 1;
     n->out[0] = n->pool_in;
+    n->pool = pool->pool;
+    n->pool_in = pool->pool_in;
     return pool;
 }
 
@@ -223,18 +224,21 @@ static void with_pool(struct node *n, struct node *pool, struct tensor *y)
 {
     n->pool = pool;
     n->nin += pool->nin - 1;
+    n->pool_in = n->out[0];
     n->out[0] = y;
 }
 
-/* What n without its pooling, and the pooling after it, would take. */
+/* What n without its pooling (or that apart again), and the pooling after it, would take. */
 static double time_apart(struct node *n, const struct target *target, const struct limits *limits)
 {
     struct tensor *y;
     struct node *pool = without_pool(n, &y);
     double alone;
-    const bool able = fastest(n, target, limits, &alone) != NULL;
+    fastest(n, target, limits, &alone);
+    if (n->pool)
+        alone = fmin(alone, time_apart(n, target, limits));
     with_pool(n, pool, y);
-    return !able ? INFINITY : alone + pooling_time(pool, n->pool_in, n->in + n->nin - (pool->nin - 1), y, target);
+    return alone + pooling_time(pool, n->pool_in, n->in + n->nin - (pool->nin - 1), y, target);
 }
 
 enum { CANDIDATES = 16 };
@@ -252,25 +256,34 @@ static int candidates(const struct node *n, const struct target *target, const s
     return count;
 }
 
-/* --tune: the candidate whose turn it is; behind those with the pooling come those without. */
-static const struct kernel *explored(struct graph *g, struct node *n, const struct target *target)
+/* How many candidates n has; behind those with the pooling come those without. */
+static int variants(struct node *n, const struct target *target)
 {
-    const struct kernel *list[CANDIDATES], *apart[CANDIDATES];
-    const int joined = candidates(n, target, list);
-    int others = 0, turn = target->explore->variant;
+    const struct kernel *list[CANDIDATES];
+    int count = candidates(n, target, list);
     if (n->pool) {
         struct tensor *y;
         struct node *pool = without_pool(n, &y);
-        others = candidates(n, target, apart);
+        count += variants(n, target);
         with_pool(n, pool, y);
     }
-    target->explore->variants = MAX(target->explore->variants, joined + others);
-    turn = turn < joined + others ? turn : 0;
-    if (turn < joined)
-        return list[turn];
-    if (others)
+    return count;
+}
+
+/* --tune: the candidate whose turn it is. */
+static const struct kernel *explored(struct graph *g, struct node *n, const struct target *target)
+{
+    const struct kernel *list[CANDIDATES];
+    const int count = variants(n, target);
+    int turn = target->explore->variant < count ? target->explore->variant : 0, here;
+    target->explore->variants = MAX(target->explore->variants, count);
+    if (!count)
+        return NULL;
+    while ((here = candidates(n, target, list)) <= turn) {
+        turn -= here;
         split_pool(g, n);
-    return others ? apart[turn - joined] : NULL;
+    }
+    return list[turn];
 }
 
 static bool choose(struct graph *g, struct node *n, const struct options *o, const struct limits *limits)
@@ -280,15 +293,17 @@ static bool choose(struct graph *g, struct node *n, const struct options *o, con
         n->kernel = explored(g, n, &o->target);
         time = n->kernel ? estimate(n, n->kernel, &o->target) : 0;
     } else {
-        n->kernel = fastest(n, &o->target, limits, &time);
-        const double apart = n->pool ? time_apart(n, &o->target, limits) : INFINITY;
+        double apart;
         char text[32];
-        if (n->pool && (!n->kernel || apart < time)) {
-            split_pool(g, n);
+        for (;;) {
             n->kernel = fastest(n, &o->target, limits, &time);
-        } else if (joined(n)) {
-            n->kernel_note = arena_printf(&g->arena, "with %s, apart: %s", n->pool->name, time_text(apart, text));
+            apart = n->pool ? time_apart(n, &o->target, limits) : INFINITY;
+            if (!n->pool || (n->kernel && time <= apart))
+                break;
+            split_pool(g, n);
         }
+        if (joined(n))
+            n->kernel_note = arena_printf(&g->arena, "with %s, apart: %s", n->pool->name, time_text(apart, text));
     }
     if (!n->kernel)
         return node_error(g, n, "no kernel computes this on %s for element type %s", o->target.name,
@@ -382,8 +397,8 @@ bool pass_select(struct graph *g, struct options *o)
         struct node *n = g->node[i];
         n->folded = node_is_foldable(n);
         n->half = half_wanted(n, &o->target);
-        if (n->pool)
-            n->pool->half = n->half;
+        for (struct node *p = n->pool; p; p = p->pool)
+            p->half = n->half;
         if (!n->folded && !(n->op->flags & OP_VIEW) && !choose(g, n, o, &no_limits))
             return false;
     }

@@ -79,11 +79,11 @@ const char *tuned_layer(struct arena *a, const struct node *n)
     add_attrs(&b, n);
     for (int i = 0; i < n->stages; i++)
         sb_addf(&b, "%s %d", i ? "" : "; stages", (int)n->stage[i].op);
-    if (n->pool) {
-        sb_addf(&b, "; %s", n->pool->op->onnx);
-        add_attrs(&b, n->pool);
-        for (int i = 0; i < n->pool->stages; i++)
-            sb_addf(&b, "%s %d", i ? "" : "; stages", (int)n->pool->stage[i].op);
+    for (const struct node *p = n->pool; p; p = p->pool) {
+        sb_addf(&b, "; %s", p->op->onnx);
+        add_attrs(&b, p);
+        for (int i = 0; i < p->stages; i++)
+            sb_addf(&b, "%s %d", i ? "" : "; stages", (int)p->stage[i].op);
     }
     if (n->half)
         sb_addf(&b, "; weights %s", weights_type_name(n->half));

@@ -69,7 +69,7 @@ static void pool_case(struct cnnc_conv c, int kind, int pk, int ps, int pp, int 
     else if (first)
         cnnc_conv_first_plan(&g.c);
     else
-        cnnc_conv_pool_plan(&g);
+        cnnc_conv_rows_plan(&g.c);
     float *packed = vec(winograd ? cnnc_winograd_weights_size(&g.c) : first ? cnnc_pack_conv_first_size(&g.c) : cnnc_pack_conv_size(&g.c), 0);
     (winograd ? cnnc_winograd_weights : first ? cnnc_pack_conv_first : cnnc_pack_conv)(&g.c, w, packed);
     size_t bytes = kind == 3 ? cnnc_conv_narrow_scratch(&g.c, pk) : winograd ? cnnc_winograd_scratch(&g.c) : first ? cnnc_conv_first_pool_scratch(&g) : cnnc_conv_direct_pool_scratch(&g);

@@ -59,6 +59,18 @@ static float *vec(size_t n, size_t valid)
     return p;
 }
 
+#ifdef CNNC_HALF_H
+/* n floats as weights of 16 bits, and those as floats again. */
+static CNNC_UNUSED uint16_t *halves(float *p, size_t n, int half)
+{
+    uint16_t *h = malloc((n + 1) * sizeof *h);
+    cnnc_halve(p, n, half, h);
+    for (size_t i = 0; i < n; i++)
+        p[i] = half == CNNC_WEIGHTS_F16 ? cnnc_load_f16(h, (ptrdiff_t)i) : cnnc_load_bf16(h, (ptrdiff_t)i);
+    return h;
+}
+#endif
+
 static double stage(const struct cnnc_stage *s, double v, double p, double q)
 {
     switch (s->op) {

@@ -39,16 +39,6 @@ static size_t narrow_scratch(const struct cnnc_conv *g) { return cnnc_conv_narro
 static void plan2(struct cnnc_conv *g) { g->winograd = 2, cnnc_winograd_plan(g); }
 static void plan4(struct cnnc_conv *g) { g->winograd = 4, cnnc_winograd_plan(g); }
 
-/* n floats as weights of 16 bits, and those as floats again. */
-static uint16_t *halves(float *p, size_t n, int half)
-{
-    uint16_t *h = malloc((n + 1) * sizeof *h);
-    cnnc_halve(p, n, half, h);
-    for (size_t i = 0; i < n; i++)
-        p[i] = half == CNNC_WEIGHTS_F16 ? cnnc_load_f16(h, (ptrdiff_t)i) : cnnc_load_bf16(h, (ptrdiff_t)i);
-    return h;
-}
-
 static void both(struct cnnc_conv g, const kernel f[3], const struct how *how)
 {
     for (int half = 1; half <= 2; half++) {
