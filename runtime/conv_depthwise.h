@@ -25,7 +25,8 @@ CNNC_INLINE void CNNC_FN(cnnc_depthwise_ring)(const struct cnnc_conv *d, const f
         CNNC_FN(cnnc_tile_bias)(acc, bias, NW, 1);
         for (int b = 0; b < kh; b++)
             if (iy + b >= 0 && iy + b < d->ih)
-                CNNC_FN(cnnc_depthwise_row)(d, acc, ring + (iy + b) % d->kh * row + at * d->sw * CNNC_B, cnnc_weights_at(w, b * d->kw * CNNC_B, d->half), NW, 0, 0, 0);
+                CNNC_FN(cnnc_depthwise_row)(d, acc, ring + (iy + b) % d->kh * row + at * d->sw * CNNC_B,
+                                            cnnc_weights_at(w, b * d->kw * CNNC_B, d->half), NW, 0, 0, 0);
         CNNC_FN(cnnc_tile_finish)(acc, y + at * CNNC_B, &d->ep, args, NW, 1, CNNC_B, 0, CNNC_B, 0, (int)(tx - at), lanes);
     }
 }

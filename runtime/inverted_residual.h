@@ -13,7 +13,8 @@
 #ifndef CNNC_INVERTED_RESIDUAL_H
 #define CNNC_INVERTED_RESIDUAL_H
 
-CNNC_INLINE void CNNC_FN(cnnc_inverted)(const struct cnnc_inverted_residual *g, const void *const in[], void *const out[], struct cnnc_thread t, const int expands)
+CNNC_INLINE void CNNC_FN(cnnc_inverted)(const struct cnnc_inverted_residual *g, const void *const in[], void *const out[],
+                                        struct cnnc_thread t, const int expands)
 {
     struct cnnc_conv c = g->c, d = g->d, e = g->e;
     const int third = expands ? 5 : 3; /* e's weights */
@@ -54,12 +55,14 @@ CNNC_INLINE void CNNC_FN(cnnc_inverted)(const struct cnnc_inverted_residual *g, 
     }
 }
 
-CNNC_INLINE void CNNC_FN(cnnc_inverted_residual)(const struct cnnc_inverted_residual *g, const void *const in[], void *const out[], struct cnnc_thread t)
+CNNC_INLINE void CNNC_FN(cnnc_inverted_residual)(const struct cnnc_inverted_residual *g, const void *const in[], void *const out[],
+                                                 struct cnnc_thread t)
 {
     CNNC_FN(cnnc_inverted)(g, in, out, t, 1);
 }
 
-CNNC_INLINE void CNNC_FN(cnnc_depthwise_separable)(const struct cnnc_inverted_residual *g, const void *const in[], void *const out[], struct cnnc_thread t)
+CNNC_INLINE void CNNC_FN(cnnc_depthwise_separable)(const struct cnnc_inverted_residual *g, const void *const in[], void *const out[],
+                                                   struct cnnc_thread t)
 {
     CNNC_FN(cnnc_inverted)(g, in, out, t, 0);
 }
