@@ -36,6 +36,12 @@ enum cnnc_stage_op {
     CNNC_ST_MASK       /* operand > 0 ? v : 0, an operand as for CNNC_ST_ADD: the gradient of relu */
 };
 
+/* The stages that a file has, a bit for each. A generated one says it: the code of the others is then gone before the compiler copies a stage to
+ * each of its places, rather than after. */
+#ifndef CNNC_STAGES
+#define CNNC_STAGES (~0u)
+#endif
+
 struct cnnc_stage {
     int op; /* enum cnnc_stage_op */
     float a, b;

@@ -10,36 +10,50 @@
 CNNC_INLINE cnnc_vf CNNC_FN(cnnc_stage)(const struct cnnc_stage *s, cnnc_vf v, const float *p, const float *q)
 {
     const cnnc_vf zero = CNNC_VZERO(), one = CNNC_VSET1(1), half = CNNC_VSET1(0.5f), a = CNNC_VSET1(s->a), b = CNNC_VSET1(s->b);
-    switch (s->op) {
-    case CNNC_ST_ADD: return CNNC_VADD(v, CNNC_VLOAD(p));
-    case CNNC_ST_MUL: return CNNC_VMUL(v, CNNC_VLOAD(p));
-    case CNNC_ST_MASK: return CNNC_VSELECT(CNNC_VGT(CNNC_VLOAD(p), zero), v, zero);
-    case CNNC_ST_SCALE: return CNNC_VFMA(v, CNNC_VLOAD(p), CNNC_VLOAD(q));
-    case CNNC_ST_PRELU: return CNNC_VSELECT(CNNC_VLT(v, zero), CNNC_VMUL(v, CNNC_VLOAD(p)), v);
-    case CNNC_ST_CLAMP:
+#define CNNC_IS_(name) (CNNC_STAGES >> CNNC_ST_##name & 1 && s->op == CNNC_ST_##name)
+    if (CNNC_IS_(ADD))
+        return CNNC_VADD(v, CNNC_VLOAD(p));
+    if (CNNC_IS_(MUL))
+        return CNNC_VMUL(v, CNNC_VLOAD(p));
+    if (CNNC_IS_(MASK))
+        return CNNC_VSELECT(CNNC_VGT(CNNC_VLOAD(p), zero), v, zero);
+    if (CNNC_IS_(SCALE))
+        return CNNC_VFMA(v, CNNC_VLOAD(p), CNNC_VLOAD(q));
+    if (CNNC_IS_(PRELU))
+        return CNNC_VSELECT(CNNC_VLT(v, zero), CNNC_VMUL(v, CNNC_VLOAD(p)), v);
+    if (CNNC_IS_(CLAMP)) {
         if (s->a > -INFINITY)
             v = CNNC_VMAX(a, v);
         return s->b < INFINITY ? CNNC_VMIN(b, v) : v;
-    case CNNC_ST_LEAKY: return CNNC_VSELECT(CNNC_VLT(v, zero), CNNC_VMUL(v, a), v);
-    case CNNC_ST_ELU: return CNNC_VSELECT(CNNC_VLT(v, zero), CNNC_VMUL(a, CNNC_FN(cnnc_vexpm1)(v)), v);
-    case CNNC_ST_SELU: return CNNC_VMUL(b, CNNC_VSELECT(CNNC_VLT(v, zero), CNNC_VMUL(a, CNNC_FN(cnnc_vexpm1)(v)), v));
-    case CNNC_ST_SIGMOID: return CNNC_FN(cnnc_vsigmoid)(v);
-    case CNNC_ST_HSIGMOID: return CNNC_VMIN(one, CNNC_VMAX(zero, CNNC_VFMA(a, v, b)));
-    case CNNC_ST_TANH: return CNNC_FN(cnnc_vtanh)(v);
-    case CNNC_ST_SWISH: return CNNC_VMUL(v, CNNC_FN(cnnc_vsigmoid)(CNNC_VMUL(a, v)));
-    case CNNC_ST_HSWISH: return CNNC_VMUL(v, CNNC_VMIN(one, CNNC_VMAX(zero, CNNC_VFMA(v, CNNC_VSET1(1.f / 6), half))));
-    case CNNC_ST_GELU:
+    }
+    if (CNNC_IS_(LEAKY))
+        return CNNC_VSELECT(CNNC_VLT(v, zero), CNNC_VMUL(v, a), v);
+    if (CNNC_IS_(ELU))
+        return CNNC_VSELECT(CNNC_VLT(v, zero), CNNC_VMUL(a, CNNC_FN(cnnc_vexpm1)(v)), v);
+    if (CNNC_IS_(SELU))
+        return CNNC_VMUL(b, CNNC_VSELECT(CNNC_VLT(v, zero), CNNC_VMUL(a, CNNC_FN(cnnc_vexpm1)(v)), v));
+    if (CNNC_IS_(SIGMOID))
+        return CNNC_FN(cnnc_vsigmoid)(v);
+    if (CNNC_IS_(HSIGMOID))
+        return CNNC_VMIN(one, CNNC_VMAX(zero, CNNC_VFMA(a, v, b)));
+    if (CNNC_IS_(TANH))
+        return CNNC_FN(cnnc_vtanh)(v);
+    if (CNNC_IS_(SWISH))
+        return CNNC_VMUL(v, CNNC_FN(cnnc_vsigmoid)(CNNC_VMUL(a, v)));
+    if (CNNC_IS_(HSWISH))
+        return CNNC_VMUL(v, CNNC_VMIN(one, CNNC_VMAX(zero, CNNC_VFMA(v, CNNC_VSET1(1.f / 6), half))));
+    if (CNNC_IS_(GELU))
         return CNNC_VMUL(CNNC_VMUL(half, v), CNNC_VADD(one, CNNC_FN(cnnc_verf)(CNNC_VMUL(v, CNNC_VSET1(0.707106781186547524f)))));
-    case CNNC_ST_GELU_TANH: {
+    if (CNNC_IS_(GELU_TANH)) {
         cnnc_vf u = CNNC_VFMA(CNNC_VMUL(CNNC_VMUL(v, v), v), CNNC_VSET1(0.044715f), v);
         return CNNC_VMUL(CNNC_VMUL(half, v), CNNC_VADD(one, CNNC_FN(cnnc_vtanh)(CNNC_VMUL(u, CNNC_VSET1(0.797884560802865f)))));
     }
-    case CNNC_ST_SOFTPLUS: {
+    if (CNNC_IS_(SOFTPLUS)) {
         cnnc_vf e = CNNC_FN(cnnc_vexp)(CNNC_VOR(v, CNNC_VSET1(-0.f)));
         return CNNC_VADD(CNNC_VMAX(zero, v), CNNC_FN(cnnc_vlog1p01)(e));
     }
-    default: return v;
-    }
+#undef CNNC_IS_
+    return v;
 }
 
 /* v through all stages. Operands of y's shape are read `tensor` elements past their start, those of one value per channel `channel`. */

@@ -24,6 +24,7 @@ struct emitter {
     const char **layer;    /* C names of the steps of g */
     struct strbuf parts;   /* runtime headers in use, a line each */
     struct strbuf defines, instances, layers;
+    unsigned stages;       /* of epilogues in use: a bit for each CNNC_ST_... */
 };
 
 /* The graphs of a network that is trained; all NULL otherwise. */
@@ -46,6 +47,7 @@ void emit_layers(struct emitter *e);       /* fills defines, instances, layers *
 /* layers.c, for control.c: the steps of e->g; the text of one. */
 void name_layers(struct emitter *e);
 void emit_steps(struct emitter *e);
+void print_stages(const struct emitter *e, FILE *f); /* tells the runtime which of its epilogues' stages are in use */
 void print_comment(struct emitter *e, const struct node *n);
 void print_operands(struct emitter *e, const struct node *n);
 const char *function_name(struct emitter *e, const char *wish); /* no other function has it */

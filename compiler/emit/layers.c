@@ -19,20 +19,44 @@ const char *c_identifier(struct arena *a, const char *name)
 
 /* ---- values of fields ------------------------------------------------------------------------------------------- */
 
+static const char *const stage_names[] = {
+    [CNNC_ST_ADD] = "ADD", [CNNC_ST_MUL] = "MUL", [CNNC_ST_SCALE] = "SCALE", [CNNC_ST_PRELU] = "PRELU",
+    [CNNC_ST_CLAMP] = "CLAMP", [CNNC_ST_LEAKY] = "LEAKY", [CNNC_ST_ELU] = "ELU", [CNNC_ST_SELU] = "SELU",
+    [CNNC_ST_SIGMOID] = "SIGMOID", [CNNC_ST_HSIGMOID] = "HSIGMOID", [CNNC_ST_TANH] = "TANH",
+    [CNNC_ST_SWISH] = "SWISH", [CNNC_ST_HSWISH] = "HSWISH", [CNNC_ST_GELU] = "GELU",
+    [CNNC_ST_GELU_TANH] = "GELU_TANH", [CNNC_ST_SOFTPLUS] = "SOFTPLUS", [CNNC_ST_MASK] = "MASK"};
+
 static void print_epilogue(struct strbuf *b, const struct cnnc_epilogue *e)
 {
-    static const char *const names[] = {
-        [CNNC_ST_ADD] = "ADD", [CNNC_ST_MUL] = "MUL", [CNNC_ST_SCALE] = "SCALE", [CNNC_ST_PRELU] = "PRELU",
-        [CNNC_ST_CLAMP] = "CLAMP", [CNNC_ST_LEAKY] = "LEAKY", [CNNC_ST_ELU] = "ELU", [CNNC_ST_SELU] = "SELU",
-        [CNNC_ST_SIGMOID] = "SIGMOID", [CNNC_ST_HSIGMOID] = "HSIGMOID", [CNNC_ST_TANH] = "TANH",
-        [CNNC_ST_SWISH] = "SWISH", [CNNC_ST_HSWISH] = "HSWISH", [CNNC_ST_GELU] = "GELU",
-        [CNNC_ST_GELU_TANH] = "GELU_TANH", [CNNC_ST_SOFTPLUS] = "SOFTPLUS", [CNNC_ST_MASK] = "MASK"};
     char x[32], y[32];
     sb_addf(b, "{%d, {", e->n);
     for (int i = 0; i < e->n; i++)
-        sb_addf(b, "%s{CNNC_ST_%s, %s, %s}", i ? ", " : "", names[e->s[i].op], float_text(e->s[i].a, x),
+        sb_addf(b, "%s{CNNC_ST_%s, %s, %s}", i ? ", " : "", stage_names[e->s[i].op], float_text(e->s[i].a, x),
                 float_text(e->s[i].b, y));
     sb_add(b, e->n ? "}}" : "{0, 0.0f, 0.0f}}}");
+}
+
+/* Adds a geometry's stages to those that the file has. */
+static void note_stages(struct emitter *e, const struct geometry *t, const char *geometry)
+{
+    for (int i = 0; t && i < t->fields; i++) {
+        const struct cnnc_epilogue *ep = (const void *)(geometry + t->field[i].offset);
+        for (int s = 0; t->field[i].kind == F_EPILOGUE && s < ep->n; s++)
+            e->stages |= 1u << ep->s[s].op;
+    }
+}
+
+void print_stages(const struct emitter *e, FILE *f)
+{
+    const char *before = "#define CNNC_STAGES (";
+    if (!e->parts.s || !strstr(e->parts.s, "epilogue.h\n"))
+        return;
+    for (size_t i = 0; i < COUNT(stage_names); i++)
+        if (e->stages >> i & 1) {
+            fprintf(f, "%s1 << CNNC_ST_%s", before, stage_names[i]);
+            before = " | ";
+        }
+    fputs(e->stages ? ") /* of epilogues */\n" : "#define CNNC_STAGES 0 /* of epilogues */\n", f);
 }
 
 static bool is_zero(const void *p, size_t n)
@@ -369,6 +393,7 @@ static void emit_layer(struct emitter *e, const struct node *n)
     char *geometry = xcalloc(1, k->geometry ? k->geometry->size : 1);
     if (k->fill)
         k->fill(n, geometry, &e->o->target);
+    note_stages(e, k->geometry, geometry);
     const char *name = instance(e, n, k, function.s, geometry);
 
     struct strbuf *b = &e->layers;

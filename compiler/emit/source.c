@@ -357,6 +357,7 @@ void emit_source(struct emitter *e, struct emitter *const train[2], FILE *f)
     fputs("#if !defined(CNNC_FREESTANDING) && !defined(_GNU_SOURCE)\n#define _GNU_SOURCE\n#endif\n", f);
     fprintf(f, "#include \"%s\"\n\n#ifdef _OPENMP\n#include <omp.h>\n#endif\n\n", e->header);
     fprintf(f, "#define CNNC_B %d /* channels in a block */\n", MAX(1, e->o->target.block));
+    print_stages(e, f);
     if (train && e->o->train.in_double)
         fputs("#define CNNC_REAL_IS_DOUBLE 1 /* training in double */\n", f);
     if (!e->o->dispatch) {
