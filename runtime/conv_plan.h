@@ -6,7 +6,7 @@
 #define CNNC_CONV_PLAN_H
 #include "conv.h"
 
-/* The tile widths that the levels cut a row into (accumulators per level and vectors per tile as in simd_*.h). */
+/* The tile width that a level cuts a row into. */
 CNNC_INLINE int cnnc_plan_cut(int width, int most)
 {
     int parts = (width + most - 1) / most;
@@ -16,7 +16,7 @@ CNNC_INLINE int cnnc_plan_cut(int width, int most)
 /* The smallest row width that every level cuts into the same tiles, so that layers share instances; 0 if all tiles are full ones. */
 CNNC_INLINE int cnnc_plan_tile_w(int width, int ocb)
 {
-    const int most[] = {28 / ocb, 6, 3, 4, 12, 14, 2};
+    const int most[] = {28 / ocb, 6, 3, 4}; /* AVX-512, AVX2, SSE2, the rest: cnnc_tile_nw() of simd_*.h, for blocks of 16 */
     int full = 1;
     for (size_t i = 0; i < sizeof most / sizeof *most; i++)
         full &= cnnc_plan_cut(width, most[i]) == most[i];
