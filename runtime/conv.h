@@ -89,6 +89,7 @@ struct cnnc_conv {
     int clip;                           /* depthwise: x has no halo */
     int winograd;                       /* Winograd: outputs per tile and dimension, 2 or 4 */
     int tile_block;                     /* Winograd: tiles computed together; not literal */
+    int pool;                           /* Winograd: y has the maxima of 2x2 squares; not literal */
     int half;                           /* element type of the packed weights, CNNC_WEIGHTS_...; literal */
 };
 

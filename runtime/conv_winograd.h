@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: 0BSD
  *
  * Winograd convolution F(m x m, r x r), m = k.winograd, r = k.kh: F(2, 3), F(4, 3) and F(2, 5); stride 1, dilation 1, 2-D, one group, any
- * padding. x is blocked and clipped at its border: no halo needed. Geometry struct cnnc_conv after cnnc_winograd_plan(); weights of
+ * padding. With k.pool, max pooling 2x2 of stride 2 as well, without padding and rounded down (every tile holds whole windows): y is then
+ * the pooled output. x is blocked and clipped at its border: no halo needed. Geometry struct cnnc_conv after cnnc_winograd_plan(); weights of
  * cnnc_winograd_weights(), s = m + r - 1: [s^2][OC / B][IC][B]; scratch cnnc_winograd_scratch(). cnnc_conv_winograd_raw, for F(4, 3), takes
  * the weights of cnnc_pack_conv() instead (conv_winograd_raw.h). Plan cnnc_winograd_raw_plan(), scratch cnnc_winograd_raw_scratch().
  *
@@ -136,12 +137,13 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const
         }
 }
 
-/* y = epilogue(bias + A^T M A), or the maxima of its 2x2 squares. M: [s^2][on][TB][B], from output block o0 on. */
+/* y = epilogue(bias + A^T M A), or the maxima of its 2x2 squares: k->pool is no literal, so that layers with and without a pooling share the
+ * code of all the rest. M: [s^2][on][TB][B], from output block o0 on. */
 CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const float *M, const float *bias, float *y,
-                                               struct cnnc_stage_args args, const int m, const int pool, const int raw, long v0, long v1, long t0, long n,
+                                               struct cnnc_stage_args args, const int m, const int raw, long v0, long v1, long t0, long n,
                                                long TB, long o0, long on)
 {
-    const int s = m + k->kh - 1, across = (k->ow + m - 1) / m, tiles = (k->oh + m - 1) / m * across;
+    const int s = m + k->kh - 1, across = (k->ow + m - 1) / m, tiles = (k->oh + m - 1) / m * across, pool = k->pool;
     const ptrdiff_t position = cnnc_winograd_position(on, TB);
     for (long v = v0; v < v1; v++) {
         const long ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
@@ -165,55 +167,49 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
                 for (int r = 0; r < m; r++)
                     d[r][c] = f[r];
             }
-            if (cnnc_epilogue_is_cheap(&k->ep) && oy + m <= k->oh && ox + m <= k->ow &&
-                (cnnc_epilogue_zero(&k->ep) || lanes >= CNNC_VL)) {
-                cnnc_vf above[4];
+            /* what is pooled, tiles at the border and values before long stages wait in memory */
+            float tile[4 * 4 * CNNC_B], *to = pool ? tile : yp;
+            const ptrdiff_t row = pool ? 4 * CNNC_B : k->y.h;
+            const int whole = cnnc_epilogue_is_cheap(&k->ep) && oy + m <= k->oh && ox + m <= k->ow &&
+                              (cnnc_epilogue_zero(&k->ep) || lanes >= CNNC_VL);
+            CNNC_UNROLL
+            for (int r = 0; r < m; r++) {
+                CNNC_FN(cnnc_winograd_out)(f, d[r], m, s, raw);
                 CNNC_UNROLL
-                for (int r = 0; r < m; r++) {
-                    CNNC_FN(cnnc_winograd_out)(f, d[r], m, s, raw);
-                    CNNC_UNROLL
-                    for (int c = 0; c < m; c++) {
-                        f[c] = CNNC_FN(cnnc_epilogue)(&k->ep, CNNC_VADD(f[c], b), &here, r * k->add.h + c * CNNC_B, 0);
-                        if (!pool)
-                            CNNC_VSTORE(yp + r * k->y.h + c * CNNC_B, f[c]);
-                        else if (r % 2 == 0)
-                            above[c] = f[c];
-                        else if (c % 2)
-                            CNNC_VSTORE(yp + r / 2 * k->y.h + c / 2 * CNNC_B,
-                                        CNNC_VMAX(CNNC_VMAX(f[c], f[c - 1]), CNNC_VMAX(above[c], above[c - 1])));
-                    }
-                }
-            } else { /* at the border, or long stages: through memory */
-                float tile[4 * 4 * CNNC_VL];
-                CNNC_UNROLL
-                for (int r = 0; r < m; r++) {
-                    CNNC_FN(cnnc_winograd_out)(f, d[r], m, s, raw);
+                for (int c = 0; c < m; c++)
+                    f[c] = CNNC_VADD(f[c], b);
+                if (whole) {
                     CNNC_UNROLL
                     for (int c = 0; c < m; c++)
-                        CNNC_VSTORE(tile + (r * m + c) * CNNC_VL, CNNC_VADD(f[c], b));
+                        CNNC_VSTORE(to + r * row + c * CNNC_B,
+                                    CNNC_FN(cnnc_epilogue)(&k->ep, f[c], &here, r * k->add.h + c * CNNC_B, 0));
+                } else {
+                    CNNC_UNROLL
+                    for (int c = 0; c < m; c++)
+                        CNNC_VSTORE(tile + (r * 4 + c) * CNNC_B, f[c]);
                 }
-                for (int r = 0; r < m && oy + r < k->oh; r++)
-                    for (int c = 0; c < m && ox + c < k->ow; c++) {
-                        float *to = pool ? tile + (r * m + c) * CNNC_VL : yp + r * k->y.h + c * CNNC_B;
-                        CNNC_VSTORE(to, CNNC_FN(cnnc_epilogue)(&k->ep, CNNC_VLOAD(tile + (r * m + c) * CNNC_VL), &here,
-                                                               r * k->add.h + c * CNNC_B, 0));
-                        for (int l = lanes; !cnnc_epilogue_zero(&k->ep) && l < CNNC_VL; l++)
-                            to[l < 0 ? 0 : l] = 0;
-                    }
-                for (int r = 0; pool && r < m && oy + r + 1 < k->oh; r += 2)
-                    for (int c = 0; c < m && ox + c + 1 < k->ow; c += 2) {
-                        const float *p = tile + (r * m + c) * CNNC_VL, *q = p + m * CNNC_VL;
-                        CNNC_VSTORE(yp + r / 2 * k->y.h + c / 2 * CNNC_B,
-                                    CNNC_VMAX(CNNC_VMAX(CNNC_VLOAD(p + CNNC_VL), CNNC_VLOAD(p)),
-                                              CNNC_VMAX(CNNC_VLOAD(q + CNNC_VL), CNNC_VLOAD(q))));
-                    }
             }
+            for (int r = 0; !whole && r < m && oy + r < k->oh; r++)
+                for (int c = 0; c < m && ox + c < k->ow; c++) {
+                    float *p = to + r * row + c * CNNC_B;
+                    CNNC_VSTORE(p, CNNC_FN(cnnc_epilogue)(&k->ep, CNNC_VLOAD(tile + (r * 4 + c) * CNNC_B), &here,
+                                                          r * k->add.h + c * CNNC_B, 0));
+                    for (int l = lanes; !cnnc_epilogue_zero(&k->ep) && l < CNNC_VL; l++)
+                        p[l < 0 ? 0 : l] = 0;
+                }
+            for (int r = 0; pool && r < m && oy + r + 1 < k->oh; r += 2)
+                for (int c = 0; c < m && ox + c + 1 < k->ow; c += 2) {
+                    const float *p = tile + (r * 4 + c) * CNNC_B, *q = p + 4 * CNNC_B;
+                    CNNC_VSTORE(yp + r / 2 * k->y.h + c / 2 * CNNC_B,
+                                CNNC_VMAX(CNNC_VMAX(CNNC_VLOAD(q + CNNC_B), CNNC_VLOAD(q)),
+                                          CNNC_VMAX(CNNC_VLOAD(p + CNNC_B), CNNC_VLOAD(p))));
+                }
         }
     }
 }
 
 CNNC_INLINE void CNNC_FN(cnnc_winograd_any)(const struct cnnc_conv *k, const void *const in[], void *const out[], struct cnnc_thread t,
-                                            const int pool, const int raw)
+                                            const int raw)
 {
     const int m = k->winograd, NV = raw ? CNNC_VPB : CNNC_FN(cnnc_tile_nv)(k->tile_ocb);
     const int NW = raw ? CNNC_FN(cnnc_winograd_raw_nw)(k->tile_w) : CNNC_FN(cnnc_tile_nw)(k->tile_w, NV);
@@ -236,33 +232,21 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_any)(const struct cnnc_conv *k, const voi
         if (raw)
             for (long ob = v0; ob < v1; ob++) {
                 CNNC_FN(cnnc_winograd_raw_product)(k, V, w, M + 36 * cnnc_winograd_position(1, TB), M, NW, ob, count, TB);
-                CNNC_FN(cnnc_winograd_output)(k, M, bias, y, args, m, pool, 1, ob * NV, ob * NV + NV, t0, count, TB, ob, 1);
+                CNNC_FN(cnnc_winograd_output)(k, M, bias, y, args, m, 1, ob * NV, ob * NV + NV, t0, count, TB, ob, 1);
             }
         else {
             CNNC_FN(cnnc_winograd_product)(k, V, w, M, m, NW, NV, v0 * NV, v1 * NV, count, TB);
-            CNNC_FN(cnnc_winograd_output)(k, M, bias, y, args, m, pool, 0, v0 * NV, v1 * NV, t0, count, TB, 0, cnnc_blocks(k->oc));
+            CNNC_FN(cnnc_winograd_output)(k, M, bias, y, args, m, 0, v0 * NV, v1 * NV, t0, count, TB, 0, cnnc_blocks(k->oc));
         }
     }
 }
 
 CNNC_INLINE void CNNC_FN(cnnc_conv_winograd)(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)
 {
-    CNNC_FN(cnnc_winograd_any)(g, in, out, t, 0, 0);
+    CNNC_FN(cnnc_winograd_any)(g, in, out, t, 0);
 }
 CNNC_INLINE void CNNC_FN(cnnc_conv_winograd_raw)(const struct cnnc_conv *g, const void *const in[], void *const out[], struct cnnc_thread t)
 {
-    CNNC_FN(cnnc_winograd_any)(g, in, out, t, 0, 1);
-}
-
-/* With max pooling 2x2, stride 2, no padding, rounded down (every tile holds whole windows): g->c.y is the view of the pooled output. */
-CNNC_INLINE void CNNC_FN(cnnc_conv_winograd_pool)(const struct cnnc_conv_pool *g, const void *const in[], void *const out[],
-                                                  struct cnnc_thread t)
-{
-    CNNC_FN(cnnc_winograd_any)(&g->c, in, out, t, 1, 0);
-}
-CNNC_INLINE void CNNC_FN(cnnc_conv_winograd_raw_pool)(const struct cnnc_conv_pool *g, const void *const in[], void *const out[],
-                                                      struct cnnc_thread t)
-{
-    CNNC_FN(cnnc_winograd_any)(&g->c, in, out, t, 1, 1);
+    CNNC_FN(cnnc_winograd_any)(g, in, out, t, 1);
 }
 #endif

@@ -314,31 +314,6 @@ static bool winograd_pool_match(const struct node *n, const struct target *t)
            p.pool_oh == y.h / 2 && p.pool_ow == y.w / 2;
 }
 
-static void winograd_pool_fill(const struct node *n, void *geometry, const struct target *t, int m)
-{
-    struct cnnc_conv_pool *p = geometry;
-    memset(p, 0, sizeof *p);
-    winograd_fill(n, &p->c, t, m);
-    pool_window(n, p);
-}
-static void winograd2_pool_fill(const struct node *n, void *g, const struct target *t) { winograd_pool_fill(n, g, t, 2); }
-static void winograd4_pool_fill(const struct node *n, void *g, const struct target *t) { winograd_pool_fill(n, g, t, 4); }
-static void winograd_raw_pool_fill(const struct node *n, void *geometry, const struct target *t)
-{
-    struct cnnc_conv_pool *p = geometry;
-    memset(p, 0, sizeof *p);
-    winograd_raw_fill(n, &p->c, t);
-    pool_window(n, p);
-}
-static size_t winograd_raw_pool_scratch(const void *geometry)
-{
-    return cnnc_winograd_raw_scratch(&((const struct cnnc_conv_pool *)geometry)->c);
-}
-static size_t winograd_pool_scratch(const void *geometry)
-{
-    return cnnc_winograd_scratch(&((const struct cnnc_conv_pool *)geometry)->c);
-}
-
 static size_t direct_pool_scratch(const void *geometry) { return cnnc_conv_direct_pool_scratch(geometry); }
 static size_t first_pool_scratch(const void *geometry) { return cnnc_conv_first_pool_scratch(geometry); }
 
@@ -374,18 +349,18 @@ static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g,
 #define FIRST                                                                                                           \
     {.name = "conv_first", .part = "conv_first.h", .geometry = &conv_geometry, PICTURE, .match = first_match,           \
      .cost = first_cost, .fill = first_fill, .scratch = first_scratch}
-#define WINOGRAD4                                                                                                       \
-    {.name = "conv_winograd", F4, .geometry = &conv_geometry, BLOCKED, .match = winograd4_match, .cost = winograd4_cost, \
-     .weights = winograd4_weights, .prepare = winograd4_prepare, .fill = winograd4_fill, .scratch = winograd_scratch}
-#define WINOGRAD2                                                                                                       \
-    {.name = "conv_winograd", F2, .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd2_cost, \
-     .weights = winograd2_weights, .prepare = winograd2_prepare, .fill = winograd2_fill, .scratch = winograd_scratch}
+#define WINOGRAD4(...)                                                                                                  \
+    {.name = "conv_winograd", F4, .geometry = &conv_geometry, BLOCKED, .cost = winograd4_cost, .weights = winograd4_weights, \
+     .prepare = winograd4_prepare, .fill = winograd4_fill, .scratch = winograd_scratch, __VA_ARGS__}
+#define WINOGRAD2(...)                                                                                                  \
+    {.name = "conv_winograd", F2, .geometry = &conv_geometry, BLOCKED, .cost = winograd2_cost, .weights = winograd2_weights, \
+     .prepare = winograd2_prepare, .fill = winograd2_fill, .scratch = winograd_scratch, __VA_ARGS__}
 #define WINOGRAD25                                                                                                      \
     {.name = "conv_winograd", F25, .geometry = &conv_geometry, BLOCKED, .match = winograd25_match, .cost = winograd2_cost, \
      .weights = winograd25_weights, .prepare = winograd2_prepare, .fill = winograd2_fill, .scratch = winograd_scratch}
-#define WINOGRAD_RAW                                                                                                    \
-    {.name = "conv_winograd_raw", F4, .geometry = &conv_geometry, BLOCKED, .match = winograd_match, .cost = winograd_raw_cost, \
-     .prepare = conv_direct_prepare, .fill = winograd_raw_fill, .scratch = winograd_raw_scratch}
+#define WINOGRAD_RAW(...)                                                                                               \
+    {.name = "conv_winograd_raw", F4, .geometry = &conv_geometry, BLOCKED, .cost = winograd_raw_cost, .prepare = conv_direct_prepare, \
+     .fill = winograd_raw_fill, .scratch = winograd_raw_scratch, __VA_ARGS__}
 #define NARROW_BLOCKED                                                                                                  \
     {.name = "conv_narrow_blocked", .part = "conv_narrow.h", .geometry = &conv_geometry, BLOCKED, .match = narrow_blocked_match, \
      .cost = narrow_blocked_cost, .prepare = first_prepare, .fill = narrow_fill, .scratch = narrow_scratch}
@@ -396,14 +371,9 @@ static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g,
 
 const struct kernel conv_kernels[CONV_KERNELS] = {
     TRAIN(32), TRAIN(64),
-    DIRECT, FIRST, WINOGRAD4, WINOGRAD2, WINOGRAD25,
-    {.name = "conv_winograd_pool", F4, POOLS, BLOCKED, .match = winograd_pool_match, .cost = winograd4_cost, .weights = winograd4_weights,
-     .prepare = winograd4_prepare, .fill = winograd4_pool_fill, .scratch = winograd_pool_scratch},
-    {.name = "conv_winograd_pool", F2, POOLS, BLOCKED, .match = winograd_pool_match, .cost = winograd2_cost, .weights = winograd2_weights,
-     .prepare = winograd2_prepare, .fill = winograd2_pool_fill, .scratch = winograd_pool_scratch},
-    WINOGRAD_RAW,
-    {.name = "conv_winograd_raw_pool", F4, POOLS, BLOCKED, .match = winograd_pool_match, .cost = winograd_raw_cost,
-     .prepare = conv_direct_prepare, .fill = winograd_raw_pool_fill, .scratch = winograd_raw_pool_scratch},
+    DIRECT, FIRST, WINOGRAD4(.match = winograd4_match), WINOGRAD2(.match = winograd_match), WINOGRAD25,
+    WINOGRAD4(.pools = true, .match = winograd_pool_match), WINOGRAD2(.pools = true, .match = winograd_pool_match),
+    WINOGRAD_RAW(.match = winograd_match), WINOGRAD_RAW(.pools = true, .match = winograd_pool_match),
     {.name = "conv_direct_pool", .part = "conv_pool.h", POOLS, BLOCKED, .match = conv_direct_match, .cost = conv_direct_cost, .halo = conv_padding_halo,
      .prepare = conv_direct_prepare, .fill = direct_pool_fill, .scratch = direct_pool_scratch},
     {.name = "conv_narrow", .part = "conv_narrow.h", .geometry = &conv_geometry, PICTURE, .match = narrow_match, .cost = narrow_cost,
@@ -475,6 +445,6 @@ static size_t gradient64_scratch(const void *g) { return cnnc_conv_grad_input_sc
      .fill = gradient_fill, .scratch = gradient##bits##_scratch}
 
 const struct kernel conv_gradient_kernels[CONV_GRADIENT_KERNELS] = {
-    GRADIENT(32, single_match), GRADIENT(64, double_match), DIRECT, FIRST, WINOGRAD4, WINOGRAD2, WINOGRAD_RAW, DEPTHWISE,
-    TRANSPOSE, NARROW_BLOCKED,
+    GRADIENT(32, single_match), GRADIENT(64, double_match), DIRECT, FIRST, WINOGRAD4(.match = winograd4_match),
+    WINOGRAD2(.match = winograd_match), WINOGRAD_RAW(.match = winograd_match), DEPTHWISE, TRANSPOSE, NARROW_BLOCKED,
 };

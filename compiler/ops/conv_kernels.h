@@ -29,7 +29,7 @@ void conv_prepare_blocked(struct graph *g, struct node *n, const struct target *
     M(dw, F_INT, 1), M(pd, F_INT, 0), M(ph, F_INT, 0), M(pw, F_INT, 0), M(x, F_VIEW, 0), M(y, F_VIEW, 0),              \
     M(add, F_VIEW, 0), M(ep, F_EPILOGUE, 1), M(tile_w, F_INT, 1), M(tile_ocb, F_INT, 1), M(ic_tail, F_INT, 1),         \
     M(oc_low, F_INT, 1), M(flat, F_INT, 1), M(passes, F_INT, 1), M(clip, F_INT, 1), M(winograd, F_INT, 1),             \
-    M(tile_block, F_INT, 0), M(half, F_INT, 1)
+    M(tile_block, F_INT, 0), M(pool, F_INT, 0), M(half, F_INT, 1)
 
 /* The halo that the window of input 0 reads. */
 void conv_padding_halo(const struct node *n, int i, int before[3], int after[3]);

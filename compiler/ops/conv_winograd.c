@@ -52,8 +52,10 @@ double winograd_raw_cost(const struct node *n, const struct target *t)
 
 void winograd_raw_fill(const struct node *n, void *geometry, const struct target *t)
 {
-    conv_fill(n, geometry, t);
-    cnnc_winograd_raw_plan(geometry);
+    struct cnnc_conv *c = geometry;
+    conv_fill(n, c, t);
+    c->pool = n->pool != NULL;
+    cnnc_winograd_raw_plan(c);
 }
 size_t winograd_raw_scratch(const void *geometry) { return cnnc_winograd_raw_scratch(geometry); }
 
@@ -62,6 +64,7 @@ void winograd_fill(const struct node *n, void *geometry, const struct target *t,
     struct cnnc_conv *c = geometry;
     conv_fill(n, c, t);
     c->winograd = m;
+    c->pool = n->pool != NULL;
     cnnc_winograd_plan(c);
 }
 

@@ -26,10 +26,10 @@ BOTH(three_add, 3, 1, ADD_TANH)
 #define WINOGRAD(name, M, EP)                                                                                        \
     static void name(const struct cnnc_conv_pool *g, const void *const in[], void *const out[], struct cnnc_thread t) \
     {                                                                                                                \
-        struct cnnc_conv_pool k = *g;                                                                                \
-        k.c.winograd = M, k.c.kh = 3, k.c.tile_w = 3, k.c.tile_ocb = 1;                                              \
-        k.c.ep = (struct cnnc_epilogue)EP;                                                                           \
-        CNNC_FN(cnnc_conv_winograd_pool)(&k, in, out, t);                                                            \
+        struct cnnc_conv k = g->c;                                                                                   \
+        k.winograd = M, k.kh = 3, k.tile_w = 3, k.tile_ocb = 1, k.pool = 1;                                          \
+        k.ep = (struct cnnc_epilogue)EP;                                                                             \
+        CNNC_FN(cnnc_conv_winograd)(&k, in, out, t);                                                                 \
     }
 WINOGRAD(f4_relu, 4, RELU)
 WINOGRAD(f4_add, 4, ADD_TANH)
