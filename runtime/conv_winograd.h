@@ -101,10 +101,12 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_input)(const struct cnnc_conv *k, const f
                 }
                 CNNC_UNROLL
                 for (int r = 0; r < s; r++) {
+                    float *to = v + r * s * position + l;
+                    CNNC_OPAQUE(to); /* else the compiler works out all s^2 places ahead, in more registers than there are */
                     CNNC_FN(cnnc_winograd_in)(f, d[r], s);
                     CNNC_UNROLL
                     for (int c = 0; c < s; c++)
-                        CNNC_VSTORE(v + (r * s + c) * position + l, f[c]);
+                        CNNC_VSTORE(to + c * position, f[c]);
                 }
             }
         }
@@ -159,9 +161,11 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_output)(const struct cnnc_conv *k, const 
             cnnc_vf d[4][6], e[6], f[4];
             CNNC_UNROLL
             for (int c = 0; c < s; c++) {
+                const float *from = mp + c * position;
+                CNNC_OPAQUE(from); /* as above */
                 CNNC_UNROLL
                 for (int r = 0; r < s; r++)
-                    e[r] = CNNC_VLOAD(mp + (r * s + c) * position);
+                    e[r] = CNNC_VLOAD(from + r * s * position);
                 CNNC_FN(cnnc_winograd_out)(f, e, m, s, raw);
                 CNNC_UNROLL
                 for (int r = 0; r < m; r++)

@@ -97,10 +97,11 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_raw_positions)(const struct cnnc_conv *k,
         cnnc_vf acc[CNNC_TILE_ACC];
         CNNC_UNROLL
         for (int p = 0; p < P; p++) {
+            const float *from = y + cnnc_winograd_raw_column(P, first ? 0 : q, p) * mp;
+            CNNC_OPAQUE(from); /* else the compiler works out the place of each vector ahead, in more registers than there are */
             CNNC_UNROLL
             for (int i = 0; i < NW; i++)
-                acc[p * NW + i] =
-                    b0 ? CNNC_VLOAD(y + cnnc_winograd_raw_column(P, first ? 0 : q, p) * mp + i * CNNC_B) : CNNC_VZERO();
+                acc[p * NW + i] = b0 ? CNNC_VLOAD(from + i * CNNC_B) : CNNC_VZERO();
         }
         for (int b = b0; b < b1; b++, x += TB * CNNC_B, wp += 9 * CNNC_B * CNNC_B) {
             const int nc = b == in - 1 && k->ic_tail ? k->ic_tail : CNNC_B;
@@ -111,9 +112,11 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_raw_positions)(const struct cnnc_conv *k,
         }
         CNNC_UNROLL
         for (int p = 0; p < P; p++) {
+            float *to = y + cnnc_winograd_raw_column(P, first ? 0 : q, p) * mp;
+            CNNC_OPAQUE(to);
             CNNC_UNROLL
             for (int i = 0; i < NW; i++)
-                CNNC_VSTORE(y + cnnc_winograd_raw_column(P, first ? 0 : q, p) * mp + i * CNNC_B, acc[p * NW + i]);
+                CNNC_VSTORE(to + i * CNNC_B, acc[p * NW + i]);
         }
     }
 }
