@@ -10,12 +10,11 @@
 #ifndef CNNC_CONV_DIRECT_H
 #define CNNC_CONV_DIRECT_H
 
-/* One register tile: pixels from `x` on, input blocks ib to ie. The next strip's weights come meanwhile, to the level 2 cache: of
- * each tap's block this tile asks for row `turn` and every `turns` rows from there. */
+/* One register tile: pixels from `x` on, input blocks ib to ie. The weights of the pass after this one come meanwhile, to the level 2 cache, from
+ * `next` elements further on: of each tap's block this tile asks for row `turn` and every `turns` rows from there. */
 CNNC_INLINE void CNNC_FN(cnnc_direct_tile)(const struct cnnc_conv *k, cnnc_vf *acc, const float *x, const void *w, const int NW,
-                                           const int NV, ptrdiff_t wo, int ib, int ie, int tail, int turn, int turns)
+                                           const int NV, ptrdiff_t wo, ptrdiff_t next, int ib, int ie, int tail, int turn, int turns)
 {
-    const ptrdiff_t next = (NV > CNNC_VPB ? NV / CNNC_VPB : 1) * wo;
     for (; ib < ie; ib++)
         for (int a = 0; a < k->kd; a++)
             for (int b = 0; b < k->kh; b++)
@@ -42,7 +41,7 @@ CNNC_INLINE void CNNC_FN(cnnc_direct_strip)(const struct cnnc_conv *k, const flo
 {
     const int oh = k->flat ? 1 : k->oh, ow = k->flat ? k->od * k->oh * k->ow : k->ow, across = (ow + NW - 1) / NW;
     const int ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL, full = in_blocks - (k->ic_tail != 0);
-    const ptrdiff_t wo = cnnc_conv_w_block(k, in_blocks);
+    const ptrdiff_t wo = cnnc_conv_w_block(k, in_blocks), block = (ptrdiff_t)k->kd * k->kh * k->kw * CNNC_B * CNNC_B;
     const int passes = k->passes > 1 ? k->passes : 1;
     x += cnnc_conv_in_first(k, ob, in_blocks) * k->x.c;
     w = cnnc_weights_at(w, ob * wo + lane, k->half);
@@ -51,7 +50,8 @@ CNNC_INLINE void CNNC_FN(cnnc_direct_strip)(const struct cnnc_conv *k, const flo
     args = cnnc_stage_args_at(&k->ep, args, ob * k->add.c + lane, ob * CNNC_B + lane);
     for (int p = 0; p < passes; p++) {
         const int ib = full * p / passes, ie = full * (p + 1) / passes;
-        const void *wp = cnnc_weights_at(w, (ptrdiff_t)ib * k->kd * k->kh * k->kw * CNNC_B * CNNC_B, k->half);
+        const ptrdiff_t next = p < passes - 1 ? (ie - ib) * block : (NV > CNNC_VPB ? NV / CNNC_VPB : 1) * wo - ib * block;
+        const void *wp = cnnc_weights_at(w, ib * block, k->half);
         long tx = first % across, r = first / across % oh, z = first / across / oh;
         for (long u = first; u < last; u++) {
             const long at = tx * NW < ow - NW ? tx * NW : ow - NW;
@@ -62,7 +62,7 @@ CNNC_INLINE void CNNC_FN(cnnc_direct_strip)(const struct cnnc_conv *k, const flo
                 CNNC_FN(cnnc_tile_bias)(acc, bias, NW, NV);
             else
                 CNNC_FN(cnnc_tile_load)(acc, yp, NW, NV, CNNC_B, k->y.c);
-            CNNC_FN(cnnc_direct_tile)(k, acc, x + z * k->sd * k->x.d + r * k->sh * k->x.h + at * k->sw * CNNC_B, wp, NW, NV, wo, ib, ie,
+            CNNC_FN(cnnc_direct_tile)(k, acc, x + z * k->sd * k->x.d + r * k->sh * k->x.h + at * k->sw * CNNC_B, wp, NW, NV, wo, next, ib, ie,
                                       p == passes - 1, (int)(u - first), (int)(last - first));
             if (p < passes - 1)
                 CNNC_FN(cnnc_tile_store)(acc, yp, NW, NV, CNNC_B, k->y.c, skip);

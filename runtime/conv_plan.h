@@ -66,14 +66,15 @@ CNNC_INLINE void cnnc_conv_plan(struct cnnc_conv *g)
     g->ic_tail = g->groups == 1 ? g->ic % CNNC_B : 0;
     const long block = cnnc_conv_w_block(g, cnnc_conv_in_blocks(g)) * (long)sizeof(float);
     if (g->tile_ocb == 2 && cnnc_blocks(g->oc / g->groups) % 4 == 0 && cnnc_plan_overlap(width, 2) * 20 > width &&
-        cnnc_plan_overlap(width, 4) == 0 && 4 * block <= CNNC_L2_BYTES / 4)
-        g->tile_ocb = 4; /* planes of 7x7: seven pixels by four blocks leave nothing over, if their weights stay in the cache with the next */
+        cnnc_plan_overlap(width, 4) == 0 && (!tensor || 4 * block <= CNNC_L2_BYTES / 4))
+        g->tile_ocb = 4; /* planes of 7x7: seven pixels by four blocks leave nothing over */
     g->tile_w = cnnc_plan_tile_w(width, g->tile_ocb);
     g->oc_low = cnnc_plan_low(g);
-    /* a tensor operand that is y itself would not survive partial sums in y */
-    long slab = (long)cnnc_conv_in_blocks(g) * CNNC_B * g->kd * g->kh * g->kw * 2 * CNNC_B * (long)sizeof(float);
-    const long room = 3 * CNNC_L2_BYTES / 8; /* beside the next slab, which arrives meanwhile */
-    g->passes = tensor ? 1 : (int)((slab + room - 1) / room);
+    /* The weights of a pass are read by one tile of pixels after another, while those of the next arrive: both have room in the level 2 cache beside what
+     * else is there, even where a neighbour takes half of it. A tensor operand that is y itself would not survive partial sums in y. */
+    g->passes = 1;
+    while (!tensor && g->passes * (CNNC_L2_BYTES / 8) < g->tile_ocb * block)
+        g->passes *= 2;
     if (g->passes > cnnc_conv_in_blocks(g))
         g->passes = cnnc_conv_in_blocks(g);
 }
