@@ -114,6 +114,9 @@ bool emit(struct graph *g, const struct train_graphs *graphs, const struct optio
     weights_identity(&e);
     emit_layers(&e);
     parts_need(&e.parts, "profile.h");
+    e.team = stays_together(&e);
+    if (e.team)
+        parts_need(&e.parts, "team.h");
     struct emitter step = {0}, eval = {0}, *both[] = {&step, &eval}, *const *train = graphs->step ? both : NULL;
     if (train) {
         init_train(&step, &e, graphs->step, "train");

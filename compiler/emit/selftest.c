@@ -294,6 +294,6 @@ void emit_selftest(struct emitter *e, FILE *f)
             "    return CNNC_OK;\n"
             "}\n#endif\n",
             MAX(loop_steps - 1, 0), g->steps, loop_steps ? arena_printf(&e->arena, "        if (step >= %d)\n    ", loop_steps) : "", n,
-            e->team ? "-1, " : "", function,
+            e->team ? "NULL, " : "", function,
             selftest_threads(e), n);
 }

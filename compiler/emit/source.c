@@ -40,8 +40,7 @@ static void print_head(struct emitter *e, FILE *f)
             e->source, e->name, e->name, e->o->external_runtime ? "; they stand in " RUNTIME_HEADER : "", e->name);
 }
 
-/* Whether a run can be one parallel region: nothing but layers, one after the other. */
-static bool stays_together(const struct emitter *e)
+bool stays_together(const struct emitter *e)
 {
     if (has_bodies(e->g))
         return false;
@@ -65,24 +64,22 @@ void print_share(struct emitter *e, FILE *f)
             "}\n\n",
             e->o->dispatch || has_bodies(e->g) ? "" : arena_printf(&e->arena, "typedef void %s_layer(const %s *ctx, struct cnnc_thread t);\n", n, e->ctx),
             n, e->ctx, n, n, n);
-    const char *clock = e->team ? " && me <= 0" : "";
+    const char *clock = e->team ? " && (!me || !me->index)" : "";
     fprintf(f,
             "/* One layer on so many threads of the context's. Small layers run on one: starting others costs more than they save.%s */\n"
             "static void %s_do(%s%s *ctx, %s%s_layer *layer, int threads)\n"
             "{\n"
             "    struct %s_job job = {ctx, layer};\n",
-            e->team ? "\n * me: which thread this is of a team that runs all layers and meets after each; -1 without a team." : "", n,
-            e->profiled ? "" : "const ", e->ctx, e->team ? "int me, " : "", n, n);
+            e->team ? "\n * me: the thread of a team that runs all layers and meets after each; NULL without a team." : "", n,
+            e->profiled ? "" : "const ", e->ctx, e->team ? "const struct cnnc_member *me, " : "", n, n);
     if (e->profiled)
         fprintf(f, "#ifdef CNNC_PROFILE\n    const CNNC_PROFILE_TYPE start = ctx->profile%s ? CNNC_PROFILE_CLOCK() : 0;\n#endif\n", clock);
     if (e->team)
         fprintf(f,
-                "    if (me >= 0) {\n"
-                "        if (me < threads)\n"
-                "            %s_share(&job, me, threads);\n"
-                "#ifdef _OPENMP\n"
-                "#pragma omp barrier\n"
-                "#endif\n"
+                "    if (me) {\n"
+                "        if (me->index < threads)\n"
+                "            %s_share(&job, me->index, threads);\n"
+                "        cnnc_meet(me);\n"
                 "    } else ",
                 n);
     fprintf(f,
@@ -144,12 +141,11 @@ static void print_run(struct emitter *e, FILE *f)
 {
     const char *n = e->name;
     struct graph *g = e->g;
-    e->team = stays_together(e);
     print_share(e, f);
     if (e->team) {
         fprintf(f,
                 "/* All layers, by the caller, or by each thread of a team. */\n"
-                "static void %s_layers(%s_ctx *ctx, int me, int all)\n"
+                "static void %s_layers(%s_ctx *ctx, const struct cnnc_member *me, int all)\n"
                 "{\n"
                 "    (void)all;\n",
                 n, n);
@@ -169,12 +165,13 @@ static void print_run(struct emitter *e, FILE *f)
         fprintf(f,
                 "#ifdef _OPENMP\n"
                 "    if (ctx->threads > 1 && !ctx->parallel_for) {\n"
+                "        struct cnnc_team team = {0};\n"
                 "#pragma omp parallel num_threads(ctx->threads)\n"
-                "        %s_layers(ctx, omp_get_thread_num(), omp_get_num_threads());\n"
+                "        %s_layers(ctx, &(const struct cnnc_member){omp_get_thread_num(), omp_get_num_threads(), &team}, omp_get_num_threads());\n"
                 "        return CNNC_OK;\n"
                 "    }\n"
                 "#endif\n"
-                "    %s_layers(ctx, -1, ctx->threads);\n",
+                "    %s_layers(ctx, NULL, ctx->threads);\n",
                 n, n);
     else {
         fputs("    const int all = ctx->threads;\n    (void)all;\n", f);
