@@ -58,7 +58,7 @@ void print_forward(struct emitter *e, FILE *f); /* what these need that stands f
 void print_operand(struct emitter *e, struct strbuf *b, const struct tensor *t); /* a pointer to it, as C */
 void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f);
 void emit_source(struct emitter *e, struct emitter *const train[2], FILE *f); /* train: step and eval, or NULL */
-bool stays_together(const struct emitter *e); /* whether a run can be one parallel region: nothing but layers, one after the other */
+bool stays_together(const struct emitter *e); /* whether a run is one parallel region: nothing but layers, one after the other, and some are shared out */
 void print_share(struct emitter *e, FILE *f); /* how a layer is divided among threads */
 void print_steps(struct emitter *e, FILE *f); /* the calls of all layers */
 void print_io_table(struct emitter *e, FILE *f, const char *what, struct tensor *const *list, int n);

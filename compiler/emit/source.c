@@ -40,14 +40,28 @@ static void print_head(struct emitter *e, FILE *f)
             e->source, e->name, e->name, e->o->external_runtime ? "; they stand in " RUNTIME_HEADER : "", e->name);
 }
 
+/* Small layers run on one thread, and all of a small network: starting others costs more than they save. The steps of a subgraph ask for threads
+ * themselves. */
+static bool is_large(const struct node *l) { return l->step >= 0 && l->estimate >= 1e-5 && !l->body[0]; }
+static bool is_shared(const struct graph *g, const struct node *l)
+{
+    double large = 0;
+    for (int i = 0; i < g->nodes; i++)
+        large += is_large(g->node[i]) ? g->node[i]->estimate : 0;
+    return is_large(l) && large >= 5e-5;
+}
+
 bool stays_together(const struct emitter *e)
 {
+    bool any = false;
     if (has_bodies(e->g))
         return false;
-    for (int i = 0; i < e->g->nodes; i++)
+    for (int i = 0; i < e->g->nodes; i++) {
         if (e->g->node[i]->samples || e->g->node[i]->op->flags & (OP_AWAITS | OP_REDUCES))
             return false;
-    return true;
+        any |= is_shared(e->g, e->g->node[i]);
+    }
+    return any;
 }
 
 void print_share(struct emitter *e, FILE *f)
@@ -66,7 +80,7 @@ void print_share(struct emitter *e, FILE *f)
             n, e->ctx, n, n, n);
     const char *clock = e->team ? " && (!me || !me->index)" : "";
     fprintf(f,
-            "/* One layer on so many threads of the context's. Small layers run on one: starting others costs more than they save.%s */\n"
+            "/* One layer on so many threads of the context's. Small layers run on one, and small networks: starting others costs more than they save.%s */\n"
             "static void %s_do(%s%s *ctx, %s%s_layer *layer, int threads)\n"
             "{\n"
             "    struct %s_job job = {ctx, layer};\n",
@@ -109,7 +123,7 @@ void print_steps(struct emitter *e, FILE *f)
     const int loop_steps = graph_loop_steps(e->g, NULL);
     for (int i = 0; i < e->g->nodes; i++) {
         const struct node *l = e->g->node[i];
-        const char *threads = l->estimate < 1e-5 || l->body[0] ? "1" : "all"; /* the steps of a subgraph ask for threads themselves */
+        const char *threads = is_shared(e->g, l) ? "all" : "1";
         if (l->op->flags & OP_AWAITS && !l->again) /* what stands once more has waited the first time */
             fprintf(f, "    if (ctx->reduce_wait)\n        ctx->reduce_wait(ctx->team, %d);\n", (int)attr_i(l, "bucket"));
         const char *indent = l->samples ? "    " : "";
