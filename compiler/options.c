@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <argp.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +42,7 @@ static const struct argp_option option_table[] = {
     {"verify", OPT_VERIFY, "FOLDER", 0, "compile, build with $CC and $CFLAGS, run on FOLDER/input_0.pb (or .npy) ..., compare with output_0.pb ...", 0},
     {"bench", OPT_BENCH, "text|json", OPTION_ARG_OPTIONAL, "build with $CC and $CFLAGS, run, print each layer's time and how near it comes to what the machine can do", 0},
     {"emit", OPT_EMIT, "c|onnx|net", 0, "what to write with -o (default c); net: a .net, with its parameters, if any were given, as .safetensors beside it", 0},
-    {"report", OPT_REPORT, "text|json|html|dot|errors", OPTION_ARG_OPTIONAL, "print what the network consists of and what it becomes (default text); several networks: side by side; errors: the rounding errors of its convolutions, measured", 0},
+    {"report", OPT_REPORT, "FORMAT", OPTION_ARG_OPTIONAL, "print what the network consists of and what it becomes, as text (the default), json, html or dot; several networks: side by side; errors: the rounding errors of its convolutions, measured", 0},
     {"keep", OPT_KEEP, "LAYER", 0, "make a layer's result an output too", 0},
     {"selftest", OPT_SELFTEST, "FILE|FOLDER", OPTION_ARG_OPTIONAL, "add a check, compiled with -DCNNC_SELFTEST, that runs a stored input (FILE.npy; FOLDER/input_0.npy ...; default: made up) and names the first layer that differs", 0},
     {"target", OPT_TARGET, "portable|cortex-m", 0, "fixes layout and algorithms (default portable)", 0},
@@ -160,7 +161,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_MAX_ERROR:
         o->target.max_error = strtod(arg, &end);
-        if (end == arg || *end || !(o->target.max_error >= 0))
+        if (end == arg || *end || !(o->target.max_error >= 0) || !isfinite(o->target.max_error))
             argp_error(state, "--max-error=%s: expected a number of at least 0", arg);
         o->target.bounded = true;
         return 0;
@@ -239,6 +240,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "--dump=%s goes with --train", o->dump);
         if (o->target.half && (o->emit_net || o->emit_onnx))
             argp_error(state, "--weights-dtype goes with C: %s files hold the network's own weights", o->emit_net ? ".net" : "ONNX");
+        if (o->dispatch && strcmp(o->target.name, "cortex-m") == 0)
+            argp_error(state, "--dispatch is for x86, expected no --target=cortex-m with it");
         if (o->output && strcmp(o->output, "-") == 0 && !o->emit_net && !o->emit_onnx)
             argp_error(state, "-o -: a header goes with the C, expected the name of a file");
         if (o->output && strcmp(o->output, o->input) == 0)

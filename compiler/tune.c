@@ -176,7 +176,7 @@ bool tune(struct options *o, const char *path, read_network_fn *read, compile_ne
     char *file = path ? xstrdup(path) : default_path(), *compiler = work_compiler("-O2 -march=native");
     bool any = false;
     t.tuned = tuned_new(arena_printf(&a, "%s; %s", work_processor(&a), compiler));
-    bool ok = tuned_read(t.tuned, file, &d) && work_open(&t.work, "tune", o->input, &d);
+    bool ok = tuned_read(t.tuned, file, &d) && tuned_write(t.tuned, file, &d) /* sooner than minutes later */ && work_open(&t.work, "tune", o->input, &d);
     if (ok) {
         ok = measure_new(&t, &any);
         if (any && !tuned_write(t.tuned, file, &d)) /* also what was measured before an error */

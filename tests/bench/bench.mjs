@@ -6,7 +6,7 @@
 // Writes OUT/results.json, OUT/results.md and OUT/results.svg. --huge: weights in huge pages instead of mapped. --weights-dtype: as cnnc's, for
 // cnnc only; outputs may then differ by four times what the same rounding of weights costs ONNX Runtime.
 import { spawn, execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
@@ -16,9 +16,13 @@ import { chart } from "./chart.mjs";
 const options = { threads: "1,2", rounds: "9", seconds: "0.3", batch: "1", "weights-dtype": "f32", out: "build/bench" };
 const names = [];
 for (const a of process.argv.slice(2)) {
-    const m = a.match(/^--([a-z-]+)(?:=(.*))?$/);
-    if (m) options[m[1]] = m[2] ?? true;
-    else names.push(a);
+    const m = a.match(/^--([a-z0-9-]+)(?:=(.*))?$/);
+    if (m && (m[1] === "huge" ? m[2] === undefined : m[1] in options && m[2])) options[m[1]] = m[2] ?? true;
+    else if (!m && existsSync(`examples/${a}.net`)) names.push(a);
+    else {
+        console.error(`bench: ${a}: expected ${m ? Object.keys(options).map((o) => `--${o}=...`).join(", ") + ", --huge" : "the name of a network in examples/"}`);
+        process.exit(1);
+    }
 }
 if (!names.length)
     names.push("lenet5", "alexnet_torchvision", "vgg16", "googlenet", "resnet18", "resnet50", "mobilenet_v2", "squeezenet1_1", "densenet121");
