@@ -46,7 +46,12 @@ class Side {
         return JSON.parse(value);
     }
     ask(seconds) { this.child.stdin.write(`${seconds}\n`); return this.next(); }
-    end() { this.child.stdin.end(); }
+    async end() { // what comes next is timed: it does not begin before this process has gone
+        if (this.child.exitCode !== null) return;
+        const gone = new Promise((r) => this.child.once("exit", r));
+        this.child.stdin.end();
+        await gone;
+    }
 }
 
 function build(name) {
@@ -97,13 +102,14 @@ for (const name of names) {
             await sleep(50);
             if (r) { a.push(x); b.push(y); }
         }
-        ours.end(); theirs.end();
+        await ours.end();
+        await theirs.end();
         let most = 1e-4;
         if (options["weights-dtype"] !== "f32") {
             writeFileSync(`${base}_rounded.onnx`, round_weights(readFileSync(`${base}.onnx`), options["weights-dtype"]));
             const rounded = new Side("node", ["--expose-gc", "tests/bench/ort_time.mjs", `${base}_rounded.onnx`, threads, `${base}.rounded`]);
             await rounded.next();
-            rounded.end();
+            await rounded.end();
             most += 4 * difference(`${base}.rounded`, `${base}.theirs`);
             for (const end of [".rounded", "_rounded.onnx"]) rmSync(base + end);
         }
