@@ -4,6 +4,7 @@
  */
 #include "base.h"
 #include "reorder_types.h"
+#include "simd.h"
 
 /* Row r of all the rows of n x c x d planes of height h, as a place in a tensor. */
 CNNC_INLINE ptrdiff_t CNNC_FN(cnnc_row_offset)(long r, int c, int d, int h, struct cnnc_view v)
@@ -67,6 +68,29 @@ CNNC_INLINE void CNNC_FN(cnnc_copy_view)(const struct cnnc_reorder *g, const voi
                (size_t)g->w * (size_t)g->block * sizeof(float));
 }
 
+enum { CNNC_NEAR = 128 };
+
+/* A row of bytes, every xw-th, as (x - mean) * scale. They are brought together first: vectors then turn them into floats. */
+CNNC_INLINE void CNNC_FN(cnnc_input_bytes)(float *to, const uint8_t *x, ptrdiff_t xw, int w, float mean, float scale)
+{
+    const cnnc_vf m = CNNC_VSET1(mean), s = CNNC_VSET1(scale);
+    uint8_t near[CNNC_NEAR + CNNC_VL];
+    for (int i = 0; i < w; i += CNNC_NEAR) {
+        const int n = (int)cnnc_min(CNNC_NEAR, w - i);
+        for (int k = 0; k < n; k++)
+            near[k] = x[(i + k) * xw];
+        for (int k = n; k < n + CNNC_VL; k++)
+            near[k] = 0;
+        for (int k = 0; k < n; k += CNNC_VL) {
+            const cnnc_vf v = CNNC_VMUL(CNNC_VSUB(CNNC_VTO_FLOAT(CNNC_VLOAD_U8(near + k)), m), s);
+            if (n - k >= CNNC_VL)
+                CNNC_VSTORE(to + i + k, v);
+            else
+                CNNC_VSTORE_N(to + i + k, v, n - k);
+        }
+    }
+}
+
 /* y = (x - mean) / deviation, for floats or bytes, in any order of the axes. */
 CNNC_INLINE void CNNC_FN(cnnc_input)(const struct cnnc_input *g, const void *const in[], void *const out[], struct cnnc_thread t)
 {
@@ -81,6 +105,10 @@ CNNC_INLINE void CNNC_FN(cnnc_input)(const struct cnnc_input *g, const void *con
         for (int k = 0; k < block; k++) {
             const long c = b * block + k;
             const float m = mean && c < g->c ? mean[c] : 0, s = scale && c < g->c ? scale[c] : 1;
+            if (g->u8 && !g->blocked) {
+                CNNC_FN(cnnc_input_bytes)(to, (const uint8_t *)in[0] + at + c * g->xc, g->xw, g->w, m, s);
+                continue;
+            }
             if (c >= g->c)
                 for (int i = 0; i < g->w; i++)
                     to[(ptrdiff_t)i * block + k] = 0;

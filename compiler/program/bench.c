@@ -4,7 +4,7 @@
  * steps, with one thread and with all. Prints lines "WORD NUMBER ..." for the compiler to read:
  *
  *     peak THREADS GFLOP/S           multiply-adds in registers
- *     read THREADS BYTES GB/S        sums over a buffer of so many bytes, again and again
+ *     read THREADS BYTES GB/S        sums over a buffer of so many bytes, again and again; both before and after the runs: the best counts
  *     open MS, first MS              with one thread
  *     run THREADS MEDIAN_MS MIN_MS RUNS
  *     step THREADS INDEX MEDIAN_NS
@@ -238,6 +238,8 @@ int main(int argc, char **argv)
         if (!k)
             printf("open %.6f\nfirst %.6f\n", (opened - start) * 1e3, (now() - opened) * 1e3);
         measure(net, in, out, threads, strtod(argv[2], NULL));
+        if (argc == 3) /* other programs may have had a part of the machine the first time */
+            measure_machine(threads);
         bench_close(net);
         fflush(stdout);
     }
