@@ -68,21 +68,20 @@ CNNC_INLINE void CNNC_FN(cnnc_copy_view)(const struct cnnc_reorder *g, const voi
                (size_t)g->w * (size_t)g->block * sizeof(float));
 }
 
-enum { CNNC_NEAR = 128 };
-
 /* A row of bytes, every xw-th, as (x - mean) * scale. They are brought together first: vectors then turn them into floats. */
 CNNC_INLINE void CNNC_FN(cnnc_input_bytes)(float *to, const uint8_t *x, ptrdiff_t xw, int w, float mean, float scale)
 {
     const cnnc_vf m = CNNC_VSET1(mean), s = CNNC_VSET1(scale);
-    uint8_t near[CNNC_NEAR + CNNC_VL];
-    for (int i = 0; i < w; i += CNNC_NEAR) {
-        const int n = (int)cnnc_min(CNNC_NEAR, w - i);
+    enum { CNNC_TOGETHER = 128 };
+    uint8_t part[CNNC_TOGETHER + CNNC_VL];
+    for (int i = 0; i < w; i += CNNC_TOGETHER) {
+        const int n = (int)cnnc_min(CNNC_TOGETHER, w - i);
         for (int k = 0; k < n; k++)
-            near[k] = x[(i + k) * xw];
+            part[k] = x[(i + k) * xw];
         for (int k = n; k < n + CNNC_VL; k++)
-            near[k] = 0;
+            part[k] = 0;
         for (int k = 0; k < n; k += CNNC_VL) {
-            const cnnc_vf v = CNNC_VMUL(CNNC_VSUB(CNNC_VTO_FLOAT(CNNC_VLOAD_U8(near + k)), m), s);
+            const cnnc_vf v = CNNC_VMUL(CNNC_VSUB(CNNC_VTO_FLOAT(CNNC_VLOAD_U8(part + k)), m), s);
             if (n - k >= CNNC_VL)
                 CNNC_VSTORE(to + i + k, v);
             else

@@ -2,6 +2,7 @@
 #include "report.h"
 #include "../halves.h"
 
+#include <math.h>
 #include <string.h>
 
 /* "runs in" of a layer: its own name is not worth a word. */
@@ -76,6 +77,20 @@ static void print_kinds(FILE *f, const struct report *r)
     fputc('\n', f);
 }
 
+/* Of kernels that save multiplications. */
+static void print_rounding(FILE *f, const struct graph *g)
+{
+    double squares = 0;
+    int layers = 0;
+    for (int i = 0; i < g->nodes; i++)
+        if (g->node[i]->step >= 0 && g->node[i]->kernel->error) {
+            squares += g->node[i]->error * g->node[i]->error;
+            layers++;
+        }
+    if (layers)
+        fprintf(f, "\nrounding       Winograd in %d layer%s: %.1e of the results' range by estimate (--report=errors measures each layer)", layers, layers > 1 ? "s" : "", sqrt(squares));
+}
+
 static void print_totals(FILE *f, const struct report *r)
 {
     const struct graph *g = r->g;
@@ -102,6 +117,7 @@ static void print_totals(FILE *f, const struct report *r)
         fprintf(f, " (the arena is %.1f%% above)", 100.0 * (double)(r->arena_bytes - r->arena_lower_bound) / (double)r->arena_lower_bound);
     fprintf(f, "\nstack          at most %s bytes", thousands(r->stack_bytes, a));
     fprintf(f, "\ncode           about %s: %d steps, %d specialised kernels", bytes_text(r->code_bytes, a), r->steps, r->instances);
+    print_rounding(f, g);
     if (loop_steps)
         fprintf(f, "\nbatch          the first %d steps run for each of %d samples in turn, the others for all at once", loop_steps, samples);
     fprintf(f, "\ndepth          %d layers with weights, %d in all\n", r->weighted_depth, r->depth);
