@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: 0BSD
  *
  * Where the threads of a team meet after each layer. OpenMP's own barrier may wait at full power for as long as the system lets a thread run
- * (libgomp: 300,000 pauses, some 20 ms): where other programs want the processors too, the thread that the others wait for does not get one. Here they
- * look for a moment, as long as shares of a layer differ, and then sleep: Linux then gives the processor on at once. */
+ * (libgomp: 300,000 pauses, some 20 ms): where other programs want the processors too, the thread that the others wait for does not get one.
+ * Here they look for a moment, as long as shares of a layer differ, and then sleep: Linux then gives the processor on at once. Elsewhere, and
+ * where the compiler has no atomic operations, they meet at OpenMP's barrier. */
 #include "base.h"
 
 #ifndef CNNC_TEAM_H
@@ -11,15 +12,16 @@
 #if defined(_OPENMP) && defined(__linux__) && !defined(CNNC_FREESTANDING) && !defined(__STDC_NO_ATOMICS__)
 #include <sys/syscall.h>
 #ifdef SYS_futex
-#define CNNC_MEETS 1
-#include <linux/futex.h>
 #include <stdatomic.h>
-#define CNNC_MEET_LOOKS 1000 /* 10 to 70 us */
+#define CNNC_MEETS 1
+#define CNNC_MEET_LOOKS 1000 /* x86: 10 to 70 us */
+#define CNNC_FUTEX_WAIT 128 /* FUTEX_WAIT_PRIVATE and FUTEX_WAKE_PRIVATE of linux/futex.h, which is no part of the C library */
+#define CNNC_FUTEX_WAKE 129
 long syscall(long number, ...); /* unistd.h has it only where _GNU_SOURCE stood before the first header */
 #endif
 #endif
 
-/* All zero at the start. */
+/* All zero at the start. arrived: threads at the present meeting; round: meetings that are over; asleep: threads that may have to be woken. */
 struct cnnc_team {
 #ifdef CNNC_MEETS
     atomic_uint arrived, round, asleep;
@@ -28,9 +30,9 @@ struct cnnc_team {
 #endif
 };
 
-/* One of its threads, of `count`. */
+/* One of its threads. */
 struct cnnc_member {
-    int index, count;
+    int index, count; /* of all that meet */
     struct cnnc_team *team;
 };
 
@@ -41,10 +43,10 @@ CNNC_INLINE void cnnc_meet(const struct cnnc_member *m)
     struct cnnc_team *t = m->team;
     const unsigned round = atomic_load(&t->round);
     if (atomic_fetch_add(&t->arrived, 1) + 1 == (unsigned)m->count) {
-        atomic_store(&t->arrived, 0);
+        atomic_store(&t->arrived, 0); /* nobody comes to the next meeting before it sees that this one is over */
         atomic_store(&t->round, round + 1);
-        if (atomic_load(&t->asleep))
-            syscall(SYS_futex, &t->round, FUTEX_WAKE_PRIVATE, m->count, NULL, NULL, 0);
+        if (atomic_load(&t->asleep)) /* who is not counted yet sees the new round before it sleeps */
+            syscall(SYS_futex, &t->round, CNNC_FUTEX_WAKE, m->count, NULL, NULL, 0);
         return;
     }
     for (int i = 0; i < CNNC_MEET_LOOKS; i++) {
@@ -58,7 +60,7 @@ CNNC_INLINE void cnnc_meet(const struct cnnc_member *m)
     }
     atomic_fetch_add(&t->asleep, 1);
     while (atomic_load(&t->round) == round) /* futex looks once more before it sleeps */
-        syscall(SYS_futex, &t->round, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
+        syscall(SYS_futex, &t->round, CNNC_FUTEX_WAIT, round, NULL, NULL, 0);
     atomic_fetch_sub(&t->asleep, 1);
 #else
     (void)m;
