@@ -119,8 +119,8 @@ static bool measure(struct tuning *t, int variant, int variants, const char *com
     return ok;
 }
 
-/* What is not in the table yet is measured. */
-static bool measure_new(struct tuning *t, bool *any)
+/* What is not in the table yet is measured, if the file can be written where the times go; *any: something was. */
+static bool measure_new(struct tuning *t, const char *file, bool *any)
 {
     struct options *o = t->o;
     const struct options before = *o;
@@ -144,8 +144,8 @@ static bool measure_new(struct tuning *t, bool *any)
         variants = MAX(variants, explore.variants);
         o->output = output;
         if (wanted) {
-            *any = true;
-            ok = measure(t, v, variants, compiler);
+            *any = *any || tuned_write(t->tuned, file, t->work.diag); /* sooner than minutes later */
+            ok = *any && measure(t, v, variants, compiler);
         }
     }
     progress(variants, variants, NULL);
@@ -176,9 +176,9 @@ bool tune(struct options *o, const char *path, read_network_fn *read, compile_ne
     char *file = path ? xstrdup(path) : default_path(), *compiler = work_compiler("-O2 -march=native");
     bool any = false;
     t.tuned = tuned_new(arena_printf(&a, "%s; %s", work_processor(&a), compiler));
-    bool ok = tuned_read(t.tuned, file, &d) && tuned_write(t.tuned, file, &d) /* sooner than minutes later */ && work_open(&t.work, "tune", o->input, &d);
+    bool ok = tuned_read(t.tuned, file, &d) && work_open(&t.work, "tune", o->input, &d);
     if (ok) {
-        ok = measure_new(&t, &any);
+        ok = measure_new(&t, file, &any);
         if (any && !tuned_write(t.tuned, file, &d)) /* also what was measured before an error */
             ok = false;
         work_close(&t.work);
