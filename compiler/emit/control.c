@@ -1,6 +1,6 @@
-/* Nodes that own subgraphs. A subgraph is a function that runs its layers as NAME_run_v runs the network's: on a context of its own, whose inputs and outputs
- * are the node's; its values lie in the arena, where the plan has put the node's scratch memory. The node's own function says which subgraph runs, and how
- * often. One thread runs that; the layers inside share their work among all. */
+/* Nodes that own subgraphs. A subgraph is a function that runs its layers as NAME_run_v runs the network's: on a context of its own, whose inputs
+ * and outputs are the node's; its values lie in the arena, where the plan has put the node's scratch memory. The node's own function says which
+ * subgraph runs, and how often. One thread runs that; the layers inside share their work among all. */
 #include "../ops/control.h"
 #include "emit.h"
 
@@ -41,7 +41,7 @@ static const char *emit_body(struct emitter *e, const struct node *n, int b, con
     for (int i = 0; i < g->nodes; i++)
         if (g->node[i]->step >= 0)
             sb_addf(to, "    %s_do(ctx, %s, %s);\n", e->name, layer_function(e, e->layer[g->node[i]->step]),
-                    g->node[i]->estimate < 1e-5 || g->node[i]->body[0] ? "1" : "all");
+                    is_shared_out(g, g->node[i]) ? "all" : "1");
     sb_add(to, "}\n");
     e->g = around;
     e->layer = layer;

@@ -68,7 +68,8 @@ static bool write_runtime(struct graph *g, struct arena *a, const char *output)
  * graphs need of the runtime stands in the file once. */
 static void init_train(struct emitter *t, struct emitter *e, struct graph *g, const char *suffix)
 {
-    *t = (struct emitter){.g = g, .o = e->o, .weights_in = WEIGHTS_C, .header = e->header, .parts = e->parts, .defines = e->defines, .stages = e->stages};
+    *t = (struct emitter){.g = g, .o = e->o, .weights_in = WEIGHTS_C, .header = e->header,
+                          .parts = e->parts, .defines = e->defines, .stages = e->stages};
     t->name = arena_printf(&t->arena, "%s_%s", e->name, suffix);
     t->ctx = arena_printf(&t->arena, "%s_train_ctx", e->name);
     t->upper = arena_printf(&t->arena, "%s_TRAIN", e->upper);

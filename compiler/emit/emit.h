@@ -58,7 +58,8 @@ void print_forward(struct emitter *e, FILE *f); /* what these need that stands f
 void print_operand(struct emitter *e, struct strbuf *b, const struct tensor *t); /* a pointer to it, as C */
 void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f);
 void emit_source(struct emitter *e, struct emitter *const train[2], FILE *f); /* train: step and eval, or NULL */
-bool stays_together(const struct emitter *e); /* whether a run is one parallel region: nothing but layers, one after the other, and some are shared out */
+bool is_shared_out(const struct graph *g, const struct node *layer); /* of g: whether it runs on all threads, or on one */
+bool stays_together(const struct emitter *e); /* whether a run is one parallel region: only layers, one after the other, some of them shared out */
 void print_share(struct emitter *e, FILE *f); /* how a layer is divided among threads */
 void print_steps(struct emitter *e, FILE *f); /* the calls of all layers */
 void print_io_table(struct emitter *e, FILE *f, const char *what, struct tensor *const *list, int n);

@@ -40,15 +40,19 @@ static void print_head(struct emitter *e, FILE *f)
             e->source, e->name, e->name, e->o->external_runtime ? "; they stand in " RUNTIME_HEADER : "", e->name);
 }
 
-/* Small layers run on one thread, and all of a small network: starting others costs more than they save. The steps of a subgraph ask for threads
- * themselves. */
-static bool is_large(const struct node *l) { return l->step >= 0 && l->estimate >= 1e-5 && !l->body[0]; }
-static bool is_shared(const struct graph *g, const struct node *l)
+/* Seconds that are worth several threads: of a layer, and of all such layers of a graph. Starting others costs more than smaller ones save. */
+static const double large_layer = 1e-5, large_graph = 5e-5;
+
+static bool is_large(const struct node *l) { return l->step >= 0 && l->estimate >= large_layer && !l->body[0]; }
+
+bool is_shared_out(const struct graph *g, const struct node *l)
 {
-    double large = 0;
-    for (int i = 0; i < g->nodes; i++)
-        large += is_large(g->node[i]) ? g->node[i]->estimate : 0;
-    return is_large(l) && large >= 5e-5;
+    double seconds = 0;
+    if (!is_large(l))
+        return false;
+    for (int i = 0; i < g->nodes && seconds < large_graph; i++)
+        seconds += is_large(g->node[i]) ? g->node[i]->estimate : 0;
+    return seconds >= large_graph;
 }
 
 bool stays_together(const struct emitter *e)
@@ -59,7 +63,7 @@ bool stays_together(const struct emitter *e)
     for (int i = 0; i < e->g->nodes; i++) {
         if (e->g->node[i]->samples || e->g->node[i]->op->flags & (OP_AWAITS | OP_REDUCES))
             return false;
-        any |= is_shared(e->g, e->g->node[i]);
+        any |= is_shared_out(e->g, e->g->node[i]);
     }
     return any;
 }
@@ -76,11 +80,14 @@ void print_share(struct emitter *e, FILE *f)
             "    const struct %s_job *job = arg;\n"
             "    job->layer(job->ctx, (struct cnnc_thread){thread, threads, NULL});\n"
             "}\n\n",
-            e->o->dispatch || has_bodies(e->g) ? "" : arena_printf(&e->arena, "typedef void %s_layer(const %s *ctx, struct cnnc_thread t);\n", n, e->ctx),
+            e->o->dispatch || has_bodies(e->g)
+                ? ""
+                : arena_printf(&e->arena, "typedef void %s_layer(const %s *ctx, struct cnnc_thread t);\n", n, e->ctx),
             n, e->ctx, n, n, n);
     const char *clock = e->team ? " && (!me || !me->index)" : "";
     fprintf(f,
-            "/* One layer on so many threads of the context's. Small layers run on one, and small networks: starting others costs more than they save.%s */\n"
+            "/* One layer on so many threads of the context's. Small layers run on one, and small networks: starting others costs more than\n"
+            " * they save.%s */\n"
             "static void %s_do(%s%s *ctx, %s%s_layer *layer, int threads)\n"
             "{\n"
             "    struct %s_job job = {ctx, layer};\n",
@@ -123,12 +130,15 @@ void print_steps(struct emitter *e, FILE *f)
     const int loop_steps = graph_loop_steps(e->g, NULL);
     for (int i = 0; i < e->g->nodes; i++) {
         const struct node *l = e->g->node[i];
-        const char *threads = is_shared(e->g, l) ? "all" : "1";
+        const char *threads = is_shared_out(e->g, l) ? "all" : "1";
         if (l->op->flags & OP_AWAITS && !l->again) /* what stands once more has waited the first time */
             fprintf(f, "    if (ctx->reduce_wait)\n        ctx->reduce_wait(ctx->team, %d);\n", (int)attr_i(l, "bucket"));
         const char *indent = l->samples ? "    " : "";
         if (l->step == 0 && l->samples)
-            fprintf(f, "    for (ctx->sample = 0; ctx->sample < %d; ctx->sample++) { /* what these hand on stays in the cache */\n        ctx->step = 0;\n", l->samples);
+            fprintf(f,
+                    "    for (ctx->sample = 0; ctx->sample < %d; ctx->sample++) { /* what these hand on stays in the cache */\n"
+                    "        ctx->step = 0;\n",
+                    l->samples);
         if (l->step >= 0 && e->o->dispatch)
             fprintf(f, "    %s%s_do(ctx, %slayer[%d], %s); /* %s */\n", indent, n, me, l->step, threads, e->layer[l->step]);
         else if (l->step >= 0)
@@ -248,7 +258,10 @@ static void print_setup(struct emitter *e, FILE *f)
             "    if ((uintptr_t)arena %% 64)\n        return CNNC_NOT_ALIGNED;\n",
             n, n, u);
     if (e->weights_in == WEIGHTS_INCBIN) /* the file as it was when the code was assembled */
-        fprintf(f, "    weights = %s_weights_data;\n    weights_bytes = (size_t)((uintptr_t)%s_weights_end - (uintptr_t)%s_weights_data);\n", n, n, n);
+        fprintf(f,
+                "    weights = %s_weights_data;\n"
+                "    weights_bytes = (size_t)((uintptr_t)%s_weights_end - (uintptr_t)%s_weights_data);\n",
+                n, n, n);
     if (e->weights_in != WEIGHTS_C)
         fprintf(f, "    const int status = cnnc_weights_header(weights, weights_bytes, UINT64_C(0x%016" PRIx64 "), %s_WEIGHTS_BYTES);\n"
                    "    if (status != CNNC_OK)\n        return status;\n",
@@ -285,8 +298,10 @@ static void print_setup(struct emitter *e, FILE *f)
                    "    return status != CNNC_OK ? status : cnnc_weights_payload(weights);\n}\n",
                 n,
                 e->weights_in == WEIGHTS_INCBIN
-                    ? arena_printf(&e->arena, "    if (!weights) {\n        weights = %s_weights_data;\n"
-                                               "        weights_bytes = (size_t)((uintptr_t)%s_weights_end - (uintptr_t)%s_weights_data);\n    }\n", n, n, n)
+                    ? arena_printf(&e->arena,
+                                   "    if (!weights) {\n        weights = %s_weights_data;\n"
+                                   "        weights_bytes = (size_t)((uintptr_t)%s_weights_end - (uintptr_t)%s_weights_data);\n    }\n",
+                                   n, n, n)
                     : "",
                 e->identity, u);
 
@@ -306,8 +321,13 @@ static void print_setup(struct emitter *e, FILE *f)
             "    cnnc_close(o.context);\n"
             "    return NULL;\n"
             "}\n#endif\n",
-            n, e->weights_in == WEIGHTS_C ? "" : arena_printf(&e->arena, "    if (status == CNNC_TOO_LONG)\n        return \"the weights file is longer than "
-                                                              "the %" PRId64 " bytes that are expected\";\n", e->g->weights_bytes + WEIGHTS_HEADER),
+            n,
+            e->weights_in == WEIGHTS_C
+                ? ""
+                : arena_printf(&e->arena,
+                               "    if (status == CNNC_TOO_LONG)\n"
+                               "        return \"the weights file is longer than the %" PRId64 " bytes that are expected\";\n",
+                               e->g->weights_bytes + WEIGHTS_HEADER),
             n, n, n, n, n, u, e->weights_in == WEIGHTS_FILE ? "weights_file" : "((void)weights_file, (const char *)NULL)", u, n, u);
 }
 
