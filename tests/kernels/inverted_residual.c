@@ -1,6 +1,7 @@
 /* A depthwise convolution with the 1x1 behind it, and the same with the convolution before it, against all of them in double; weights of floats and
- * of 16 bits.
+ * of 16 bits. The cache is said to be so small that most planes are several bands of rows.
  * Build: gcc -O2 -Iruntime [-march=native | -mavx2 -mfma | -DCNNC_SIMD=0] tests/kernels/inverted_residual.c -lm */
+#define CNNC_L2_BYTES (1 << 15)
 #include "inverted_residual.h"
 #include "half.h"
 #include "conv_test.h"
@@ -13,7 +14,8 @@
 #define SCALED {.n = 2, .s = {{CNNC_ST_SCALE, 0, 0}, {CNNC_ST_CLAMP, 0, 6}}}
 #define SCALED_ADD {.n = 2, .s = {{CNNC_ST_SCALE, 0, 0}, {CNNC_ST_ADD, 0, 0}}}
 
-/* K: the first convolution's filter, 0: there is none; DK, DS the depthwise one's filter and stride; TW, OCB: tiles of both others; H: type of the weights */
+/* K: the first convolution's filter, 0: there is none; DK, DS: the depthwise one's filter and stride; TW, OCB: tiles of both others; H: type
+ * of the weights */
 #define INSTANCES(M)                                                                                                 \
     M(a, 1, 3, 1, 1, 1, RELU6, RELU6, ADD, 0) M(b, 1, 3, 2, 3, 2, SIGMOID, SIGMOID, NONE, 0) M(c, 3, 5, 2, 1, 1, NONE, RELU6, RELU6, 0) \
     M(d, 0, 3, 1, 3, 2, NONE, SIGMOID, ADD_RELU, 0) M(e, 0, 5, 2, 1, 1, NONE, RELU6, NONE, 0) M(f, 1, 3, 1, 3, 2, SCALED, SCALED, SCALED_ADD, 1) \
@@ -137,15 +139,16 @@ static void one_case(const struct instance *how, int n, int ic, int hidden, int 
         outside |= *at(&y, 0, 0, 0, -1, q) != 0 || *at(&y, 0, 0, 0, g.e.oh, q) != 0;
     report(!(worst <= 4e-6) || outside, &g.d, "inverted residual", outside ? "writes outside" : "wrong");
     for (int i = first; i < 3; i++) {
-        free(layer[i].w), free(layer[i].packed), free(layer[i].packed16), free(layer[i].bias), free(layer[i].scale[0]), free(layer[i].scale[1]);
-        free(layer[i].y.base);
+        free(layer[i].w), free(layer[i].packed), free(layer[i].packed16), free(layer[i].bias);
+        free(layer[i].scale[0]), free(layer[i].scale[1]), free(layer[i].y.base);
     }
     free(x.base), free(y.base), free(add.base), free(scratch);
 }
 
 int main(void)
 {
-    static const int channels[][3] = {{1, 3, 2}, {5, 16, 16}, {16, 32, 24}, {24, 40, 5}, {40, 64, 33}}, pairs[][3] = {{16, 32, 32}, {5, 64, 24}, {40, 32, 17}};
+    static const int channels[][3] = {{1, 3, 2}, {5, 16, 16}, {16, 32, 24}, {24, 40, 5}, {40, 64, 33}};
+    static const int pairs[][3] = {{16, 32, 32}, {5, 64, 24}, {40, 32, 17}};
     int turn = 0;
     for (int h = 1; h <= 19; h += h < 6 ? 1 : 4)
         for (int w = 1; w <= 31; w += w < 8 ? 1 : 7)

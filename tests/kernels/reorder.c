@@ -92,5 +92,8 @@ int main(void)
     }
     for (int i = 0; i < 64; i++)
         picture(i & 1, i >> 1 & 1, i >> 2 & 1, 1 + (i >> 3 & 3), 5 + i % 3, 7 + i % 5, i >> 5);
+    for (int w = 1; w <= 300; w += w < 40 ? 1 : 29) /* rows of bytes become floats by the vector, 128 at once */
+        for (int hwc = 0; hwc < 2; hwc++)
+            picture(1, hwc, 0, 3, 2, w, w & 1);
     return summary();
 }
