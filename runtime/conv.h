@@ -329,14 +329,14 @@ struct cnnc_conv_depthwise {
     struct cnnc_conv c, d;              /* d reads what c makes; c.y is not used */
 };
 
-/* Floats of a row of the ring, the padding to its left and right included. */
-CNNC_INLINE ptrdiff_t cnnc_conv_depthwise_row(const struct cnnc_conv_depthwise *g)
+/* Floats of a row of the ring in which d finds what c makes, the padding to its left and right included. */
+CNNC_INLINE ptrdiff_t cnnc_ring_row(const struct cnnc_conv *c, const struct cnnc_conv *d)
 {
-    return cnnc_max(g->d.pw + g->c.ow, (g->d.ow - 1) * g->d.sw + (g->d.kw - 1) * g->d.dw + 1) * CNNC_B;
+    return cnnc_max(d->pw + c->ow, (d->ow - 1) * d->sw + (d->kw - 1) * d->dw + 1) * CNNC_B;
 }
 CNNC_INLINE size_t cnnc_conv_depthwise_scratch(const struct cnnc_conv_depthwise *g)
 {
-    return (size_t)cnnc_max(g->c.tile_ocb, 1) * (size_t)(g->d.kh * cnnc_conv_depthwise_row(g)) * sizeof(float);
+    return (size_t)cnnc_max(g->c.tile_ocb, 1) * (size_t)(g->d.kh * cnnc_ring_row(&g->c, &g->d)) * sizeof(float);
 }
 
 /* ---- depthwise convolution and the 1x1 behind it ---- */
@@ -344,12 +344,6 @@ CNNC_INLINE size_t cnnc_conv_depthwise_scratch(const struct cnnc_conv_depthwise 
 struct cnnc_inverted_residual {
     struct cnnc_conv c, d, e;           /* d reads what c makes (or x, and c is not used), e what d makes; c.y, d.y and e.x are not used */
 };
-
-/* Floats of a row of the ring, the padding to its left and right included. */
-CNNC_INLINE ptrdiff_t cnnc_inverted_residual_row(const struct cnnc_inverted_residual *g)
-{
-    return cnnc_conv_depthwise_row(&(struct cnnc_conv_depthwise){g->c, g->d});
-}
 
 /* Rows of a band: a quarter of the level 2 cache, and bands as equal as can be. */
 CNNC_INLINE long cnnc_inverted_residual_rows(const struct cnnc_inverted_residual *g)
@@ -362,7 +356,7 @@ CNNC_INLINE long cnnc_inverted_residual_rows(const struct cnnc_inverted_residual
 /* The rings, if there are any, and a band. */
 CNNC_INLINE size_t cnnc_inverted_residual_scratch(const struct cnnc_inverted_residual *g)
 {
-    const ptrdiff_t ring = g->c.oc ? g->d.kh * cnnc_inverted_residual_row(g) : 0;
+    const ptrdiff_t ring = g->c.oc ? g->d.kh * cnnc_ring_row(&g->c, &g->d) : 0;
     return (size_t)cnnc_blocks(g->d.oc) * (size_t)(ring + (ptrdiff_t)cnnc_inverted_residual_rows(g) * g->d.ow * CNNC_B) * sizeof(float);
 }
 
@@ -381,8 +375,8 @@ CNNC_INLINE size_t cnnc_conv_narrow_weights(const struct cnnc_conv *g)
  * a row of the ring have at most CNNC_TILE_ACC / oc vectors, and it ends with a whole tile. */
 CNNC_INLINE size_t cnnc_conv_narrow_scratch(const struct cnnc_conv *g, int window)
 {
-    return cnnc_conv_first_scratch(g) + (CNNC_NARROW_SLACK + (size_t)(window + 3) * (size_t)g->oc * ((size_t)g->ow + CNNC_NARROW_SLACK / (size_t)g->oc) + CNNC_B * (size_t)g->ow +
-                                         cnnc_conv_narrow_weights(g)) * sizeof(float);
+    const size_t row = (size_t)g->ow + CNNC_NARROW_SLACK / (size_t)g->oc, ring = (size_t)(window + 3) * (size_t)g->oc * row;
+    return cnnc_conv_first_scratch(g) + (CNNC_NARROW_SLACK + ring + CNNC_B * (size_t)g->ow + cnnc_conv_narrow_weights(g)) * sizeof(float);
 }
 
 /* ---- transposed ---- */

@@ -4,8 +4,8 @@
  * a ring of rows in scratch, as many as the depthwise window is high, of one tile of channels at a time. 2-D (and 1-D as one row).
  * Geometry struct cnnc_conv_depthwise after cnnc_conv_depthwise_plan(): c the convolution as for conv_direct.h, d the depthwise one, both with
  * their own epilogues, whose stages have no operands but values per channel. in[0..2] as for c, in[3], in[4] weights and bias as for d, then
- * the operands of c's stages and those of d's. Scratch
- * cnnc_conv_depthwise_scratch(). The bits are those of the two kernels one after the other. */
+ * the operands of c's stages and those of d's. Scratch cnnc_conv_depthwise_scratch(). The bits are those of the two kernels one after the
+ * other. */
 #include "conv_direct.h"
 #include "depthwise.h"
 
@@ -31,11 +31,12 @@ CNNC_INLINE void CNNC_FN(cnnc_depthwise_ring)(const struct cnnc_conv *d, const f
     }
 }
 
-/* Rows from..to of the result of one strip of channels, vectors v.. of x's image. ring: of this strip, row by row `row` floats; the convolution
- * was computed up to its row `done`, and is now up to the one that is returned. k: the convolution, that writes blocks of a ring. y: the image. */
-CNNC_INLINE long CNNC_FN(cnnc_conv_depthwise_strip)(const struct cnnc_conv *k, const struct cnnc_conv *d, const void *const in[], const float *x, float *ring,
-                                                    ptrdiff_t row, float *y, struct cnnc_stage_args args, struct cnnc_stage_args after, const int NV,
-                                                    long v, long from, long to, long done)
+/* Rows from..to of the result for one strip of channels, vectors v.. of them. k: the convolution, which writes to the ring (k->y.c: floats of a
+ * block of channels in it). x, y: the image, x with k's padding. ring: of this strip, in rows of `row` floats; in it are the convolution's rows
+ * up to `done`, and then up to what is returned. args: operands of k's stages; after: of d's. */
+CNNC_INLINE long CNNC_FN(cnnc_conv_depthwise_strip)(const struct cnnc_conv *k, const struct cnnc_conv *d, const void *const in[],
+                                                    const float *x, float *ring, ptrdiff_t row, float *y, struct cnnc_stage_args args,
+                                                    struct cnnc_stage_args after, const int NV, long v, long from, long to, long done)
 {
     const int NW = CNNC_FN(cnnc_tile_nw)(k->tile_w, NV), DW = CNNC_FN(cnnc_depthwise_nw)(d->tile_w);
     const long across = (k->ow + NW - 1) / NW, ob = v / CNNC_VPB;
@@ -66,7 +67,7 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_depthwise)(const struct cnnc_conv_depthwise *
     const long strips = cnnc_blocks(k.oc) * CNNC_VPB / NV;
     const struct cnnc_stage_args args = cnnc_stage_args(&k.ep, in, 5), after = cnnc_stage_args(&d->ep, in, 5 + cnnc_epilogue_operands(&k.ep));
     const float *x = (const float *)in[0] - k.ph * k.x.h - k.pw * CNNC_B;
-    const ptrdiff_t row = cnnc_conv_depthwise_row(g);
+    const ptrdiff_t row = cnnc_ring_row(&g->c, d);
     float *ring = (float *)t.scratch;
     const int by_rows = cnnc_conv_by_rows(&k, d->oh, t);
     long first, last, from, to;
@@ -76,7 +77,8 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_depthwise)(const struct cnnc_conv_depthwise *
     for (long s = 0; s < k.n * strips; s++) {
         const long n = s / strips;
         cnnc_share_rows(by_rows, n, s % strips, strips, d->oh, first, last, &from, &to);
-        CNNC_FN(cnnc_conv_depthwise_strip)(&k, d, in, x + n * k.x.n, ring, row, (float *)out[0] + n * d->y.n, args, after, NV, s % strips * NV, from, to, 0);
+        CNNC_FN(cnnc_conv_depthwise_strip)(&k, d, in, x + n * k.x.n, ring, row, (float *)out[0] + n * d->y.n, args, after, NV,
+                                           s % strips * NV, from, to, 0);
     }
 }
 #endif

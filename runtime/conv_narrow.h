@@ -5,8 +5,8 @@
  * (cnnc_conv_narrow_blocked, any number of channels); y blocked, stride 1 along the width, no groups. Geometry struct
  * cnnc_conv or cnnc_conv_pool (2-D) after cnnc_conv_narrow_plan(); weights of cnnc_pack_conv_first(); scratch cnnc_conv_narrow_scratch().
  *
- * Rows of the convolution go to a ring in scratch, channel by channel, two at once where registers allow. Pooling takes their maxima down the columns there, so the epilogue,
- * which comes last, must be of stages that keep the order of values. */
+ * Rows of the convolution go to a ring in scratch, channel by channel, two at once where registers allow. Pooling takes their maxima down the
+ * columns there, so the epilogue, which comes last, must be of stages that keep the order of values. */
 #include "conv_first.h"
 
 #ifndef CNNC_CONV_NARROW_H

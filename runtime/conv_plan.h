@@ -39,8 +39,8 @@ CNNC_INLINE int cnnc_plan_overlap(int width, int ocb)
     return (width + cut - 1) / cut * cut - width;
 }
 
-/* Output blocks per tile: a divisor, so that no tile is cut short. Not seven: with their weights in registers no room is left for more than three pixels,
- * for which the weights come from the level 2 cache, time and again; one block's stay in the first, for 28. */
+/* Output blocks per tile: a divisor, so that no tile is cut short. Not seven: with their weights in registers no room is left for more than
+ * three pixels, for which the weights come from the level 2 cache, time and again; one block's stay in the first, for 28. */
 CNNC_INLINE int cnnc_plan_ocb(int blocks, int width)
 {
     return width <= 4 && blocks % 4 == 0 ? 4 : blocks % 2 == 0 ? 2 : blocks % 3 == 0 ? 3 : blocks % 5 == 0 ? 5 : 1;
@@ -70,8 +70,8 @@ CNNC_INLINE void cnnc_conv_plan(struct cnnc_conv *g)
         g->tile_ocb = 4; /* planes of 7x7: seven pixels by four blocks leave nothing over */
     g->tile_w = cnnc_plan_tile_w(width, g->tile_ocb);
     g->oc_low = cnnc_plan_low(g);
-    /* The weights of a pass are read by one tile of pixels after another, while those of the next arrive: both have room in the level 2 cache beside what
-     * else is there, even where a neighbour takes half of it. A tensor operand that is y itself would not survive partial sums in y. */
+    /* The weights of a pass are read by one tile of pixels after another, while those of the next arrive: both have room in the level 2 cache
+     * beside what else is there, even where a neighbour takes half of it. A tensor operand that is y itself would not survive partial sums in y. */
     g->passes = 1;
     while (!tensor && g->passes * (CNNC_L2_BYTES / 8) < g->tile_ocb * block)
         g->passes *= 2;

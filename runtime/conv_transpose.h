@@ -21,7 +21,8 @@ CNNC_INLINE void CNNC_FN(cnnc_transpose_block)(const struct cnnc_conv *k, cnnc_v
                 const long at = fx + k->pw - (long)c * k->dw; /* may be negative: the halo */
                 if (at % k->sw == 0)
                     CNNC_FN(cnnc_tile_fma)(acc, x + iz * k->x.d + iy * k->x.h + at / k->sw * CNNC_B,
-                                           cnnc_weights_at(w, ((a * k->kh + b) * k->kw + c) * nc * CNNC_B, k->half), NW, NV, CNNC_B, wo, nc, 0, k->half);
+                                           cnnc_weights_at(w, ((a * k->kh + b) * k->kw + c) * nc * CNNC_B, k->half), NW, NV, CNNC_B, wo, nc, 0,
+                                           k->half);
             }
         }
     }
@@ -32,8 +33,8 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_transpose)(const struct cnnc_conv *g, const v
     const struct cnnc_conv *k = g;
     const int NV = CNNC_FN(cnnc_tile_nv)(k->tile_ocb), NW = CNNC_FN(cnnc_tile_nw)(k->tile_w, NV);
     const long vectors = cnnc_blocks(k->oc) * CNNC_VPB, rows = (long)k->od * k->oh;
-    const int in_blocks = cnnc_conv_in_blocks(k), full = in_blocks - (k->ic_tail != 0), taps = k->kd * k->kh * k->kw;
-    const ptrdiff_t wo = cnnc_conv_w_block(k, in_blocks);
+    const int in_blocks = cnnc_conv_in_blocks(k), full = in_blocks - (k->ic_tail != 0);
+    const ptrdiff_t wo = cnnc_conv_w_block(k, in_blocks), block = (ptrdiff_t)k->kd * k->kh * k->kw * CNNC_B * CNNC_B;
     const struct cnnc_stage_args args = cnnc_stage_args(&k->ep, in, 3);
     long first, last;
     cnnc_split(k->n * (vectors / NV) * rows, t, &first, &last);
@@ -53,11 +54,11 @@ CNNC_INLINE void CNNC_FN(cnnc_conv_transpose)(const struct cnnc_conv *g, const v
                 cnnc_vf acc[CNNC_TILE_ACC];
                 CNNC_FN(cnnc_tile_bias)(acc, bias, NW, NV);
                 for (int ib = 0; ib < full; ib++)
-                    CNNC_FN(cnnc_transpose_block)(k, acc, x + ib * k->x.c + at * CNNC_B, cnnc_weights_at(w, (ptrdiff_t)ib * taps * CNNC_B * CNNC_B, k->half),
-                                                  NW, NV, wo, z, y, fx, CNNC_B);
+                    CNNC_FN(cnnc_transpose_block)(k, acc, x + ib * k->x.c + at * CNNC_B, cnnc_weights_at(w, ib * block, k->half), NW, NV, wo,
+                                                  z, y, fx, CNNC_B);
                 if (k->ic_tail)
-                    CNNC_FN(cnnc_transpose_block)(k, acc, x + full * k->x.c + at * CNNC_B, cnnc_weights_at(w, (ptrdiff_t)full * taps * CNNC_B * CNNC_B, k->half),
-                                                  NW, NV, wo, z, y, fx, k->ic_tail);
+                    CNNC_FN(cnnc_transpose_block)(k, acc, x + full * k->x.c + at * CNNC_B, cnnc_weights_at(w, full * block, k->half), NW, NV, wo,
+                                                  z, y, fx, k->ic_tail);
                 const ptrdiff_t to = (fx + at * k->sw) * CNNC_B;
                 struct cnnc_stage_args here = cnnc_stage_args_at(&k->ep, row, to, 0);
                 CNNC_FN(cnnc_tile_finish)(acc, yp + to, &k->ep, &here, NW, NV, k->sw * CNNC_B, k->y.c, k->sw * CNNC_B, k->add.c,

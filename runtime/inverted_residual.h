@@ -17,15 +17,15 @@ CNNC_INLINE void CNNC_FN(cnnc_inverted)(const struct cnnc_inverted_residual *g, 
                                         struct cnnc_thread t, const int expands)
 {
     struct cnnc_conv c = g->c, d = g->d, e = g->e;
-    const int third = expands ? 5 : 3; /* e's weights */
+    const int third = expands ? 5 : 3; /* where e's weights are in in[] */
     const int NV = CNNC_FN(cnnc_tile_nv)(c.tile_ocb), EV = CNNC_FN(cnnc_tile_nv)(e.tile_ocb), EW = CNNC_FN(cnnc_tile_nw)(e.tile_w, EV);
     const int in_blocks = cnnc_conv_in_blocks(&e), operands = expands ? cnnc_epilogue_operands(&c.ep) : 0;
     const struct cnnc_stage_args args = cnnc_stage_args(&c.ep, in, third + 2), after = cnnc_stage_args(&d.ep, in, third + 2 + operands),
                                  last_args = cnnc_stage_args(&e.ep, in, third + 2 + operands + cnnc_epilogue_operands(&d.ep));
-    const ptrdiff_t row = cnnc_inverted_residual_row(g);
+    const ptrdiff_t row = cnnc_ring_row(&g->c, &g->d);
     const long rows = cnnc_inverted_residual_rows(g), across = (e.ow + EW - 1) / EW;
     float *ring = (float *)t.scratch, *hidden = ring + (expands ? cnnc_blocks(d.oc) * d.kh * row : 0);
-    long first, last, image = -1, done = 0;
+    long first, last, image = -1, done = 0; /* the rings hold rows of `image`, up to `done` */
     c.y.c = d.kh * row, c.y.h = c.y.d = 0; /* it writes into the ring */
     d.y.n = d.y.d = e.x.n = e.x.d = 0;
     d.y.c = e.x.c = rows * d.ow * CNNC_B;
@@ -36,12 +36,13 @@ CNNC_INLINE void CNNC_FN(cnnc_inverted)(const struct cnnc_inverted_residual *g, 
     for (long u = first, count; u < last; u += count) {
         const long n = u / d.oh, p = u % d.oh;
         count = cnnc_min(cnnc_min(rows, d.oh - p), last - u);
-        float *const band = hidden - p * d.y.h;
+        float *const band = hidden - p * d.y.h; /* rows p to p + count of d's result lie in hidden */
         if (expands) {
             const long before = n == image ? done : 0;
             const float *x = (const float *)in[0] + n * c.x.n - c.ph * c.x.h - c.pw * CNNC_B;
             for (long v = 0; v < cnnc_blocks(c.oc) * CNNC_VPB; v += NV)
-                done = CNNC_FN(cnnc_conv_depthwise_strip)(&c, &d, in, x, ring + v / CNNC_VPB * c.y.c, row, band, args, after, NV, v, p, p + count, before);
+                done = CNNC_FN(cnnc_conv_depthwise_strip)(&c, &d, in, x, ring + v / CNNC_VPB * c.y.c, row, band, args, after, NV, v,
+                                                          p, p + count, before);
             image = n;
         } else {
             void *const made[] = {band};

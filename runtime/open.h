@@ -68,8 +68,10 @@ static CNNC_UNUSED int cnnc_weights_payload(const void *weights)
 #include <sys/stat.h>
 #include <unistd.h>
 #define CNNC_HAVE_MMAP 1
-#ifndef MAP_POPULATE /* Linux: all pages at once, not the first run's one by one */
-#define MAP_POPULATE 0
+#ifdef MAP_POPULATE /* Linux: all pages at once, not the first run's one by one */
+#define CNNC_POPULATE MAP_POPULATE
+#else
+#define CNNC_POPULATE 0
 #endif
 #endif
 
@@ -139,7 +141,7 @@ static CNNC_UNUSED int cnnc_load(struct cnnc_owned *own, struct cnnc_opened *o, 
         if (got < o->weights_bytes)
             return CNNC_NO_FILE;
     } else {
-        void *p = mmap(NULL, o->weights_bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+        void *p = mmap(NULL, o->weights_bytes, PROT_READ, MAP_PRIVATE | CNNC_POPULATE, fd, 0);
         close(fd);
         if (p == MAP_FAILED)
             return CNNC_NO_FILE;
@@ -170,7 +172,7 @@ static CNNC_UNUSED int cnnc_load(struct cnnc_owned *own, struct cnnc_opened *o, 
 }
 #endif
 
-/* An arena whose pages are there, so that the first run does not wait for each; large ones (2 MB) where they fill some. */
+/* An arena, for free(), whose pages are there, so that the first run does not wait for each: large ones (2 MB) where it fills two or more. */
 static CNNC_UNUSED void *cnnc_arena(size_t bytes)
 {
     const size_t large = (size_t)2 << 20;

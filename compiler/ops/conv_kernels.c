@@ -338,7 +338,9 @@ static size_t train64_scratch(const void *g) { return cnnc_conv_train_scratch(g,
 
 /* clang-format off */
 #define BLOCKED .in_layout = LAYOUT_BLOCKED, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .half = true, .scales = true
-#define PICTURE .in_layout = LAYOUT_PLAIN, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .half = true, .scales = true, .prepare = first_prepare
+#define PICTURE                                                                                                         \
+    .in_layout = LAYOUT_PLAIN, .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .half = true, .scales = true, \
+    .prepare = first_prepare
 #define POOLS .geometry = &pool_geometry, .pools = true
 #define F4 .algorithm = "F(4x4, 3x3)", .error = winograd4_error, .arithmetic = 36.0 / 144, .part = "conv_winograd.h"
 #define F2 .algorithm = "F(2x2, 3x3)", .arithmetic = 16.0 / 36, .part = "conv_winograd.h"
@@ -374,8 +376,8 @@ const struct kernel conv_kernels[CONV_KERNELS] = {
     DIRECT, FIRST, WINOGRAD4(.match = winograd4_match), WINOGRAD2(.match = winograd_match), WINOGRAD25,
     WINOGRAD4(.pools = true, .match = winograd_pool_match), WINOGRAD2(.pools = true, .match = winograd_pool_match),
     WINOGRAD_RAW(.match = winograd_match), WINOGRAD_RAW(.pools = true, .match = winograd_pool_match),
-    {.name = "conv_direct_pool", .part = "conv_pool.h", POOLS, BLOCKED, .match = conv_direct_match, .cost = conv_direct_cost, .halo = conv_padding_halo,
-     .prepare = conv_direct_prepare, .fill = direct_pool_fill, .scratch = direct_pool_scratch},
+    {.name = "conv_direct_pool", .part = "conv_pool.h", POOLS, BLOCKED, .match = conv_direct_match, .cost = conv_direct_cost,
+     .halo = conv_padding_halo, .prepare = conv_direct_prepare, .fill = direct_pool_fill, .scratch = direct_pool_scratch},
     {.name = "conv_narrow", .part = "conv_narrow.h", .geometry = &conv_geometry, PICTURE, .match = narrow_match, .cost = narrow_cost,
      .fill = narrow_fill, .scratch = narrow_scratch},
     NARROW_BLOCKED,

@@ -51,9 +51,9 @@ void conv_depthwise_prepare(struct graph *g, struct node *n, const struct target
 size_t conv_depthwise_scratch(const void *geometry);
 #define CONV_DEPTHWISE                                                                                                  \
     {.name = "conv_depthwise", .part = "conv_depthwise.h", .geometry = &conv_depthwise_geometry, .in_layout = LAYOUT_BLOCKED, \
-     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .half = true, .scales = true, .joins = conv_depthwise_joins, .match = conv_depthwise_match, \
-     .cost = conv_depthwise_cost, .halo = conv_padding_halo, .prepare = conv_depthwise_prepare, .fill = conv_depthwise_fill, \
-     .scratch = conv_depthwise_scratch}
+     .out_layout = LAYOUT_BLOCKED, .epilogue = true, .views = true, .half = true, .scales = true, .joins = conv_depthwise_joins, \
+     .match = conv_depthwise_match, .cost = conv_depthwise_cost, .halo = conv_padding_halo, .prepare = conv_depthwise_prepare, \
+     .fill = conv_depthwise_fill, .scratch = conv_depthwise_scratch}
 
 /* inverted_residual.c: a depthwise convolution with the 1x1 behind it, and perhaps the convolution before it. */
 extern const struct geometry inverted_residual_geometry, depthwise_separable_geometry;
