@@ -87,6 +87,7 @@ static double read_speed(const struct speed *s, double bytes)
     return s->sizes ? s->read[i] * 1e9 : INFINITY;
 }
 
+/* Of a size that was measured before the best counts. */
 static void add_read_speed(struct speed *s, double bytes, double speed)
 {
     int i = 0;
@@ -106,13 +107,14 @@ static bool read_results(struct measured *m, const char *path)
     FILE *f = fopen(path, "r");
     while (f && fgets(line, sizeof line, f)) {
         struct speed *s = m->counts ? &m->speed[m->counts - 1] : NULL;
-        if (sscanf(line, "peak %d %lf", &threads, &x) == 2 && s && s->threads == threads) /* measured twice: the best counts */
-            s->peak = MAX(s->peak, x);
-        else if (sscanf(line, "peak %d %lf", &threads, &x) == 2 && m->counts < THREADS)
-            m->speed[m->counts++] = (struct speed){.threads = threads, .peak = x};
-        else if (s && sscanf(line, "read %d %lf %lf", &threads, &x, &y) == 3)
+        if (sscanf(line, "peak %d %lf", &threads, &x) == 2) {
+            if (s && s->threads == threads) /* measured twice: the best counts */
+                s->peak = MAX(s->peak, x);
+            else if (m->counts < THREADS)
+                m->speed[m->counts++] = (struct speed){.threads = threads, .peak = x};
+        } else if (s && sscanf(line, "read %d %lf %lf", &threads, &x, &y) == 3) {
             add_read_speed(s, x, y);
-        else if (s && sscanf(line, "run %d %lf %lf %d", &threads, &x, &y, &runs) == 4) {
+        } else if (s && sscanf(line, "run %d %lf %lf %d", &threads, &x, &y, &runs) == 4) {
             s->median = x;
             s->least = y;
             s->runs = runs;

@@ -1,7 +1,6 @@
-/* fuse: an elementwise node behind a convolution or a dense layer becomes a stage of its epilogue; a pooling behind
- * that, or a depthwise convolution, its pool. Fusion is data in the node; the kernel that is selected computes it. */
+/* fuse: an elementwise node behind a convolution or a dense layer becomes a stage of its epilogue; a pooling behind that, or a convolution that
+ * a kernel computes with it, its pool. Fusion is data in the node; the kernel that is selected computes it. */
 #include "../pass.h"
-
 
 static bool takes_epilogue(const struct node *n)
 {

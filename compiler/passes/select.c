@@ -190,7 +190,7 @@ static void split_pool(struct graph *g, struct node *n)
 /* pool by itself, from x to y; operands: the others that it reads. */
 static double pooling_time(const struct node *pool, struct tensor *x, struct tensor **operands, struct tensor *y, const struct target *target)
 {
-    struct tensor *in[4] = {x};
+    struct tensor *in[4] = {x}; /* a joined convolution has weights, a bias and one tensor for its stages beside it */
     struct node apart = *pool;
     double best = INFINITY;
     for (int i = 1; i < pool->nin; i++)

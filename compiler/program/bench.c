@@ -3,8 +3,8 @@
  * What cnnc --bench runs with the generated network (prefix bench_): what the machine can do, then the network's time and that of its
  * steps, with one thread and with all. Prints lines "WORD NUMBER ..." for the compiler to read:
  *
- *     peak THREADS GFLOP/S           multiply-adds in registers
- *     read THREADS BYTES GB/S        sums over a buffer of so many bytes, again and again; both before and after the runs: the best counts
+ *     peak THREADS GFLOP/S           multiply-adds in registers; this and the next both before and after the runs: the best counts
+ *     read THREADS BYTES GB/S        sums over a buffer of so many bytes, again and again
  *     open MS, first MS              with one thread
  *     run THREADS MEDIAN_MS MIN_MS RUNS
  *     step THREADS INDEX MEDIAN_NS

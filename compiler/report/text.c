@@ -77,18 +77,19 @@ static void print_kinds(FILE *f, const struct report *r)
     fputc('\n', f);
 }
 
-/* Of kernels that save multiplications. */
+/* What the fast algorithms' estimated errors come to: they add up as squares do (select). */
 static void print_rounding(FILE *f, const struct graph *g)
 {
     double squares = 0;
     int layers = 0;
     for (int i = 0; i < g->nodes; i++)
-        if (g->node[i]->step >= 0 && g->node[i]->kernel->error) {
+        if (g->node[i]->step >= 0 && g->node[i]->error > 0) {
             squares += g->node[i]->error * g->node[i]->error;
             layers++;
         }
     if (layers)
-        fprintf(f, "\nrounding       Winograd in %d layer%s: %.1e of the results' range by estimate (--report=errors measures each layer)", layers, layers > 1 ? "s" : "", sqrt(squares));
+        fprintf(f, "\nrounding       Winograd in %d layer%s: %.1e of the results' range by estimate (--report=errors measures each layer)",
+                layers, layers > 1 ? "s" : "", sqrt(squares));
 }
 
 static void print_totals(FILE *f, const struct report *r)
