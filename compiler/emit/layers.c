@@ -424,7 +424,7 @@ const char *function_name(struct emitter *e, const char *wish)
     static const char *const taken[] = {"init", "run", "run_v", "open", "close", "strerror", "ctx", "inputs",
                                         "outputs", "weights_check", "do", "share", "weights", "step", "reset", "job", "layer",
                                         "scratch", "selftest", "check", "checks", "hash", "element", "agrees", "steps",
-                                        "layers"};
+                                        "layers", "level"};
     static char here;
     const char *name = wish;
     if (!e->used.used)

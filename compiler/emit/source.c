@@ -279,13 +279,13 @@ static void print_setup(struct emitter *e, FILE *f)
     if (e->o->dispatch)
         fprintf(f,
                 "#ifdef %s_DISPATCH\n"
-                "    ctx->level = %s_layers_128;\n"
+                "    ctx->level = %s_level_128;\n"
                 "    if (__builtin_cpu_supports(\"avx2\") && __builtin_cpu_supports(\"fma\"))\n"
-                "        ctx->level = %s_layers_256;\n"
+                "        ctx->level = %s_level_256;\n"
                 "    if (__builtin_cpu_supports(\"avx512f\") && __builtin_cpu_supports(\"avx512bw\") &&\n"
                 "        __builtin_cpu_supports(\"avx512dq\") && __builtin_cpu_supports(\"avx512vl\"))\n"
-                "        ctx->level = %s_layers_512;\n"
-                "#else\n    ctx->level = %s_layers;\n#endif\n",
+                "        ctx->level = %s_level_512;\n"
+                "#else\n    ctx->level = %s_level;\n#endif\n",
                 u, n, n, n, n);
     fputs("    return CNNC_OK;\n}\n", f);
 
@@ -370,7 +370,7 @@ static void print_level(struct emitter *e, FILE *f, const char *isa, bool again)
     else /* elsewhere this one part is all, and the compiler's options choose its vectors */
         fprintf(f, "#undef CNNC_ISA\n#ifdef %s_DISPATCH\n#define CNNC_ISA %s\n#endif\n", e->upper, isa);
     print_code(e, f, again);
-    fprintf(f, "\nstatic %s_layer *const CNNC_FN(%s_layers)[] = {\n", e->name, e->name);
+    fprintf(f, "\nstatic %s_layer *const CNNC_FN(%s_level)[] = {\n", e->name, e->name);
     for (int i = 0; i < g->steps; i++)
         fprintf(f, "    CNNC_FN(%s_%s),\n", e->name, e->layer[i]);
     fputs("};\n", f);
