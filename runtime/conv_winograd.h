@@ -115,23 +115,31 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_input)(const struct cnnc_conv *k, const f
     }
 }
 
-/* M = V U for output vectors v0 to v1 */
+/* M = V U for output vectors v0 to v1. While a strip of them is multiplied, the weights of the next come to the level 2 cache: of each input block every
+ * register tile asks for its share of rows. */
 CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const float *V, const void *U, float *M, const int m,
                                                 const int NW, const int NV, long v0, long v1, long n, long TB)
 {
     const int s = m + k->kh - 1, in = cnnc_blocks(k->ic), full = k->ic_tail ? in - 1 : in, on = cnnc_blocks(k->oc);
     const ptrdiff_t wo = (ptrdiff_t)k->ic * CNNC_B, vp = cnnc_winograd_position(in, TB), mp = cnnc_winograd_position(on, TB);
+    const int turns = (int)(n + NW - 1) / NW;
     for (int i = 0; i < s * s; i++)
         for (long v = v0; v < v1; v += NV) {
             const long ob = v / CNNC_VPB, lane = v % CNNC_VPB * CNNC_VL;
+            const ptrdiff_t next = v + NV < v1 ? (NV + lane / CNNC_VL) / CNNC_VPB * wo : (on - ob + v0 / CNNC_VPB) * wo;
             for (long t = 0; t < n; t += NW) {
                 const float *x = V + i * vp + t * CNNC_B;
                 const void *w = cnnc_weights_at(U, (i * on + ob) * wo + lane, k->half);
                 float *y = M + i * mp + (ob * TB + t) * CNNC_B + lane;
                 cnnc_vf acc[CNNC_TILE_ACC];
                 CNNC_FN(cnnc_tile_bias)(acc, NULL, NW, NV);
-                for (int ib = 0; ib < full; ib++, x += TB * CNNC_B, w = cnnc_weights_at(w, CNNC_B * CNNC_B, k->half))
+                for (int ib = 0; ib < full; ib++, x += TB * CNNC_B, w = cnnc_weights_at(w, CNNC_B * CNNC_B, k->half)) {
+                    for (int r = (int)(t / NW); r < CNNC_B; r += turns)
+                        CNNC_UNROLL
+                        for (int j = 0; j < NV; j += CNNC_VPB)
+                            CNNC_PREFETCH_L2(cnnc_weights_at(w, next + j / CNNC_VPB * wo + r * CNNC_B, k->half));
                     CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, CNNC_B, wo, CNNC_B, 0, k->half);
+                }
                 if (k->ic_tail)
                     CNNC_FN(cnnc_tile_fma)(acc, x, w, NW, NV, CNNC_B, wo, k->ic_tail, 0, k->half);
                 CNNC_FN(cnnc_tile_store)(acc, y, NW, NV, CNNC_B, TB * CNNC_B, 0);

@@ -23,7 +23,7 @@ bool winograd4_match(const struct node *n, const struct target *t) { return !t->
 bool winograd25_match(const struct node *n, const struct target *t) { return !t->train && square_match(n, t, 5); }
 
 /* The product runs at the direct kernel's speed; each transform moves its tiles through the cache once; weights larger than the
- * cache arrive at the memory's speed. */
+ * cache arrive partly while others are multiplied. */
 static double winograd_cost(const struct node *n, const struct target *t, int m)
 {
     struct cnnc_conv c;
@@ -32,7 +32,7 @@ static double winograd_cost(const struct node *n, const struct target *t, int m)
     cnnc_winograd_plan(&c);
     const double s = cnnc_winograd_points(&c), tiles = (double)c.n * ((c.oh + m - 1) / m) * ((c.ow + m - 1) / m);
     const double ic = c.ic, oc = (double)conv_block_channels(c.oc, t), weights = s * ic * oc * 4;
-    return 1e-6 + tiles * ic * oc * s / 55e9 + tiles * s * (ic + oc) * 4 / 25e9 + weights / (weights > 4e6 ? 12e9 : 60e9);
+    return 1e-6 + tiles * ic * oc * s / 55e9 + tiles * s * (ic + oc) * 4 / 25e9 + weights / (weights > 4e6 ? 25e9 : 60e9);
 }
 
 /* Weights transformed as they are used: besides the product, the operations that make 36 positions of a vector of weights, for every group of
