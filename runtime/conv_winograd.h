@@ -63,10 +63,10 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_out)(cnnc_vf *o, const cnnc_vf *d, const 
 
 /* V of `n` tiles from tile t0 on, the tiles of all images counted through: [s^2][input blocks][TB][B] (positions as
  * cnnc_winograd_position() says); the tiles from n to `padded` become zero. */
-CNNC_INLINE void CNNC_FN(cnnc_winograd_input)(const struct cnnc_conv *k, const float *x, float *V, const int m, long t0, long n, long padded,
-                                              long TB)
+CNNC_INLINE void CNNC_FN(cnnc_winograd_input_any)(const struct cnnc_conv *k, const float *x, float *V, const int m, const int s, long t0, long n,
+                                                  long padded, long TB)
 {
-    const int s = m + k->kh - 1, blocks = cnnc_blocks(k->ic), across = (k->ow + m - 1) / m, tiles = (k->oh + m - 1) / m * across;
+    const int blocks = cnnc_blocks(k->ic), across = (k->ow + m - 1) / m, tiles = (k->oh + m - 1) / m * across;
     const ptrdiff_t position = cnnc_winograd_position(blocks, TB);
     float border[6 * 6 * CNNC_B];
     for (int ib = 0; ib < blocks; ib++) {
@@ -115,8 +115,35 @@ CNNC_INLINE void CNNC_FN(cnnc_winograd_input)(const struct cnnc_conv *k, const f
     }
 }
 
-/* M = V U for output vectors v0 to v1. While a strip of them is multiplied, the weights of the next come to the level 2 cache: of each input block every
- * register tile asks for its share of rows. */
+/* Functions of their own, which all instances of kernels share: they make a sixth of a file's code otherwise. */
+CNNC_NOINLINE void CNNC_FN(cnnc_winograd_input_23)(const struct cnnc_conv *k, const float *x, float *V, long t0, long n, long padded,
+                                                    long TB)
+{
+    CNNC_FN(cnnc_winograd_input_any)(k, x, V, 2, 4, t0, n, padded, TB);
+}
+CNNC_NOINLINE void CNNC_FN(cnnc_winograd_input_43)(const struct cnnc_conv *k, const float *x, float *V, long t0, long n, long padded,
+                                                    long TB)
+{
+    CNNC_FN(cnnc_winograd_input_any)(k, x, V, 4, 6, t0, n, padded, TB);
+}
+CNNC_NOINLINE void CNNC_FN(cnnc_winograd_input_25)(const struct cnnc_conv *k, const float *x, float *V, long t0, long n, long padded,
+                                                    long TB)
+{
+    CNNC_FN(cnnc_winograd_input_any)(k, x, V, 2, 6, t0, n, padded, TB);
+}
+CNNC_INLINE void CNNC_FN(cnnc_winograd_input)(const struct cnnc_conv *k, const float *x, float *V, const int m, long t0, long n, long padded,
+                                              long TB)
+{
+    if (m == 4)
+        CNNC_FN(cnnc_winograd_input_43)(k, x, V, t0, n, padded, TB);
+    else if (k->kh == 3)
+        CNNC_FN(cnnc_winograd_input_23)(k, x, V, t0, n, padded, TB);
+    else
+        CNNC_FN(cnnc_winograd_input_25)(k, x, V, t0, n, padded, TB);
+}
+
+/* M = V U for output vectors v0 to v1. While a strip of them is multiplied, the weights of the next come to the level 2 cache: of each input
+ * block every register tile asks for its share of rows. */
 CNNC_INLINE void CNNC_FN(cnnc_winograd_product)(const struct cnnc_conv *k, const float *V, const void *U, float *M, const int m,
                                                 const int NW, const int NV, long v0, long v1, long n, long TB)
 {

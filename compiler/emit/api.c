@@ -154,8 +154,9 @@ void emit_api(const struct emitter *e, struct emitter *const train[2], FILE *f)
             "const char *%s_strerror(int status);\n\n",
             n, n, n, n);
     fprintf(f,
-            "/* For machines with an operating system: maps the weights file and allocates context and arena. NULL, with the\n"
-            " * status in *status if that is not NULL, on failure. Left out with -DCNNC_FREESTANDING. */\n"
+            "/* For machines with an operating system: maps the weights file and allocates context and arena; the arena's pages are there when it\n"
+            " * returns, on Linux the weights', too. NULL, with the status in *status if that is not NULL, on failure. Left out with\n"
+            " * -DCNNC_FREESTANDING. */\n"
             "enum { %s_HUGE_PAGES = 1 /* read the weights into huge pages instead of mapping them */ };\n"
             "%s_ctx *%s_open(const char *weights_file, int threads, int flags, int *status);\n"
             "void %s_close(%s_ctx *ctx);\n\n",
