@@ -58,10 +58,12 @@ CNNC_INLINE void cnnc_conv_plan(struct cnnc_conv *g)
     int tensor = 0;
     for (int i = 0; i < g->ep.n; i++)
         tensor |= cnnc_stage_is_tensor(g->ep.s[i].op);
-    g->flat = g->kd * g->kh * g->kw == 1 && g->sd * g->sh * g->sw == 1 && g->pd + g->ph + g->pw == 0 &&
-              (g->od * g->oh == 1 || (g->x.h == g->iw * CNNC_B && g->y.h == g->ow * CNNC_B && (!tensor || g->add.h == g->ow * CNNC_B))) &&
+    const ptrdiff_t pixels = (ptrdiff_t)g->od * g->oh * g->ow, xh = (ptrdiff_t)g->iw * CNNC_B, yh = (ptrdiff_t)g->ow * CNNC_B;
+    const int most = INT_MAX / (2 * CNNC_B); /* wider rows are as good as endless */
+    g->flat = (ptrdiff_t)g->kd * g->kh * g->kw == 1 && (ptrdiff_t)g->sd * g->sh * g->sw == 1 && g->pd == 0 && g->ph == 0 && g->pw == 0 &&
+              pixels <= most && (pixels == g->ow || (g->x.h == xh && g->y.h == yh && (!tensor || g->add.h == yh))) &&
               (g->od == 1 || (g->x.d == g->x.h * g->ih && g->y.d == g->y.h * g->oh && (!tensor || g->add.d == g->add.h * g->oh)));
-    int width = g->flat ? g->od * g->oh * g->ow : g->ow;
+    const int width = g->flat ? (int)pixels : g->ow < most ? g->ow : most;
     g->tile_ocb = cnnc_conv_aligned(g) ? cnnc_plan_ocb(cnnc_blocks(g->oc / g->groups), width) : 1;
     g->ic_tail = g->groups == 1 ? g->ic % CNNC_B : 0;
     const long block = cnnc_conv_w_block(g, cnnc_conv_in_blocks(g)) * (long)sizeof(float);

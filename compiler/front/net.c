@@ -188,7 +188,12 @@ static struct flow run_repeat(struct net *net, struct ast *s)
     int64_t n = v.kind == V_INT ? v.i : v.n;
     if (n < 0)
         net_error(net, s->a->span, "repeat %lld times", (long long)n);
+    const int errors = net->d->errors;
     for (int64_t i = 0; i < n && !f.returned && !net->stopped; i++) {
+        if (net->d->errors > errors) { /* a million rounds have the same */
+            net->missing = true;
+            break;
+        }
         if (s->n > 0)
             bind_names(net, s, &v.item[i]);
         f = run_body(net, s->b);

@@ -88,12 +88,21 @@ static bool is_float(const struct node *n, const struct target *t)
     return n->in[0]->dtype == DT_F32 && (t->train || (known(n->in[1]) && (!input(n, 2) || known(n->in[2]))));
 }
 
+/* Blocked kernels count the pixels of a batch, and the elements of a row of blocks, as int. */
+static bool fits_int(const struct cnnc_conv *c)
+{
+    const double in = (double)c->id * c->ih * c->iw, out = (double)c->od * c->oh * c->ow;
+    return c->n * fmax(in, out) < INT_MAX && fmax(c->iw + 2.0 * c->pw, c->ow) * CNNC_B < INT_MAX;
+}
+
 bool conv_is_convolution(const struct node *n, const struct target *t)
 {
     struct cnnc_conv c;
     if (t->block != 16 || !is_float(n, t))
         return false;
     conv_fill(n, &c, t);
+    if (!fits_int(&c))
+        return false;
     return !is_gradient(n) || (c.sd == 1 && c.sh == 1 && c.sw == 1 && c.pd >= 0 && c.ph >= 0 && c.pw >= 0);
 }
 

@@ -23,6 +23,8 @@ def model(name, expect, nodes, inputs, outputs, constants=(), graph=b""):
 # kernels count in int
 model("wide", "more than 2147483647 elements", [node("Conv", "x w", "y", kernel_shape=[1, 1])], [("x", F, [1, 1, 22, 1207960068])], [("y", F, [1])],
       [("w", F, [[[[1.0]]]] * 3)])
+model("wide_row", "ok", [node("Conv", "x w", "y", kernel_shape=[1, 1])], [("x", F, [1, 1, 4, 134217732])], [("y", F, [1, 1, 4, 134217732])],
+      [("w", F, [[[[1.0]]]])])
 model("far_padding", "too many", [node("Conv", "x w", "y", kernel_shape=[1], pads=[2000000000, 2000000000], strides=[1000000])], [("x", F, [1, 1, 8])],
       [("y", F, [1])], [("w", F, [[[1.0]]])])
 model("far_window", "too large", [node("MaxPool", "x", "y", kernel_shape=[70000], dilations=[70000], auto_pad="SAME_UPPER")], [("x", F, [1, 1, 8])], [("y", F, [1])])
@@ -47,3 +49,5 @@ model("real_length", "input 1 is float32, expected int", [node("DFT", "x l", "y"
 model("gap", "operand 1 is missing", [node("SequenceConstruct", "a - a", "s"), node("ConcatFromSequence", "s", "y", axis=0)], [("a", F, [3])], [("y", F, [9])])
 # a name for each of many layers, in time
 write("names.net", "ok", "input x[1]\nrepeat 5000 { x = relu(x) }\noutput x\n")
+# an error once, not in each round
+write("rounds.net", "not defined", "input x[1]\nrepeat 2000 { repeat 2000 { a == 1 } }\noutput x\n")
