@@ -49,7 +49,7 @@ static const struct argp_option option_table[] = {
     {"dispatch", OPT_DISPATCH, NULL, 0, "on x86: AVX-512, AVX2 and SSE2 code in one file, chosen at run time", 0},
     {"runtime", OPT_RUNTIME, "inline|external", 0, "external: the kernels' text in cnnc_runtime.h, which several networks share (default inline)", 0},
     {"tune", OPT_TUNE, "FILE", OPTION_ARG_OPTIONAL, "choose kernels by their times on this machine, measured with $CC and $CFLAGS and kept in FILE (default: ~/.cache/cnnc/times)", 0},
-    {"max-error", OPT_MAX_ERROR, "E", 0, "what fast algorithms (Winograd) may add to rounding errors, as a share of a result's range (default 1e-4; 0: nothing)", 0},
+    {"max-error", OPT_MAX_ERROR, "E", 0, "what fast algorithms (Winograd) may add to rounding errors, as a share of a result's range (default 1e-4; with 0 only F(2x2, 3x3) is taken, which adds nothing)", 0},
     {"no-fuse", OPT_NO_FUSE, NULL, 0, "every layer by itself", 0},
     {"train", OPT_TRAIN, "BATCH", OPTION_ARG_OPTIONAL, "also a training step, as the train section of a .net says", 0},
     {"distributed", OPT_DISTRIBUTED, NULL, 0, "training: gradients are added up over several processes, by hooks (MPI: examples/train/mpi)", 0},
@@ -74,6 +74,20 @@ static void add_setting(struct options *o, const char *name, const char *value, 
     struct strbuf line = {0};
     sb_addf(&line, "%s%s%s", name, value, end);
     VEC_PUSH(o->settings, o->nsettings, line.s);
+}
+
+/* What reports, measures or verifies works on the finished graph, which these do not make: dumps, and networks as .net or ONNX. */
+static void one_purpose(struct argp_state *state, const struct command *c)
+{
+    const struct options *o = &c->options;
+    const char *const given[] = {c->report ? "--report" : NULL, c->bench ? "--bench" : NULL, o->verify ? "--verify" : NULL,
+                                 o->emit_net ? "--emit=net" : o->emit_onnx ? "--emit=onnx" : NULL, o->dump ? "--dump" : NULL};
+    const char *one = NULL;
+    for (size_t i = 0; i < COUNT(given); i++) {
+        if (one && given[i])
+            argp_error(state, "%s and %s: expected one of them", one, given[i]);
+        one = one ? one : given[i];
+    }
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -156,6 +170,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         argp_error(state, "--weights-dtype=%s: expected f32, f16 or bf16", arg);
         return 0;
     case OPT_TUNE:
+        if (arg && !*arg)
+            argp_error(state, "--tune=: expected the name of a file");
         c->tunes = true;
         c->times = arg;
         return 0;
@@ -240,6 +256,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "--dump=%s goes with --train", o->dump);
         if (o->target.half && (o->emit_net || o->emit_onnx))
             argp_error(state, "--weights-dtype goes with C: %s files hold the network's own weights", o->emit_net ? ".net" : "ONNX");
+        if ((c->tunes || o->dispatch) && (o->emit_net || o->emit_onnx))
+            argp_error(state, "%s goes with C, expected no %s with it", c->tunes ? "--tune" : "--dispatch", o->emit_net ? "--emit=net" : "--emit=onnx");
+        one_purpose(state, c);
         if (o->dispatch && strcmp(o->target.name, "cortex-m") == 0)
             argp_error(state, "--dispatch is for x86, expected no --target=cortex-m with it");
         if (o->output && strcmp(o->output, "-") == 0 && !o->emit_net && !o->emit_onnx)

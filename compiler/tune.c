@@ -155,11 +155,13 @@ static bool measure_new(struct tuning *t, const char *file, bool *any)
     return ok;
 }
 
-/* $XDG_CACHE_HOME/cnnc/times, or in ~/.cache; folders are made. Heap memory. */
+/* $XDG_CACHE_HOME/cnnc/times, or in ~/.cache; folders are made. Heap memory; NULL: neither variable is set. */
 static char *default_path(void)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    char *base = cache && *cache ? xstrdup(cache) : xasprintf("%s/.cache", home && *home ? home : ".");
+    if (!(cache && *cache) && !(home && *home))
+        return NULL;
+    char *base = cache && *cache ? xstrdup(cache) : xasprintf("%s/.cache", home);
     char *folder = xasprintf("%s/cnnc", base), *path = xasprintf("%s/times", folder);
     mkdir(base, 0777);
     mkdir(folder, 0777);
@@ -175,8 +177,10 @@ bool tune(struct options *o, const char *path, read_network_fn *read, compile_ne
     struct arena a = {0};
     char *file = path ? xstrdup(path) : default_path(), *compiler = work_compiler("-O2 -march=native");
     bool any = false;
+    if (!file)
+        diag_error_at(&d, "--tune", "neither XDG_CACHE_HOME nor HOME says where times are kept, expected --tune=FILE");
     t.tuned = tuned_new(arena_printf(&a, "%s; %s", work_processor(&a), compiler));
-    bool ok = tuned_read(t.tuned, file, &d) && work_open(&t.work, "tune", o->input, &d);
+    bool ok = file && tuned_read(t.tuned, file, &d) && work_open(&t.work, "tune", o->input, &d);
     if (ok) {
         ok = measure_new(&t, file, &any);
         if (any && !tuned_write(t.tuned, file, &d)) /* also what was measured before an error */
