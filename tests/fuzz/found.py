@@ -49,5 +49,3 @@ model("real_length", "input 1 is float32, expected int", [node("DFT", "x l", "y"
 model("gap", "operand 1 is missing", [node("SequenceConstruct", "a - a", "s"), node("ConcatFromSequence", "s", "y", axis=0)], [("a", F, [3])], [("y", F, [9])])
 # a name for each of many layers, in time
 write("names.net", "ok", "input x[1]\nrepeat 5000 { x = relu(x) }\noutput x\n")
-# an error once, not in each round
-write("rounds.net", "not defined", "input x[1]\nrepeat 2000 { repeat 2000 { a == 1 } }\noutput x\n")

@@ -18,6 +18,7 @@ static void plan_winograd(struct cnnc_conv *g)
     g->winograd = 4;
     cnnc_winograd_plan(g);
 }
+
 int main(void)
 {
     const kernel direct[] = {direct_128, direct_256, direct_512}, winograd[] = {winograd_128, winograd_256, winograd_512};
